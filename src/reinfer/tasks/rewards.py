@@ -1,0 +1,53 @@
+"""The reward of a task: a pure function of the task and the task-space state reached.
+
+Used unchanged by the toy, by every robot, by relabelling and by evaluation; works on NumPy and on JAX arrays.
+Source of the form: the published toy and half-cheetah environments, ``-|q - g| / |g|`` without control cost.
+"""
+
+from reinfer.tasks.families import FAMILY_CHANNEL, FAMILY_KIND, FAMILY_SIGN, JUMP, KIND_CHANNEL
+
+
+def _channel_value(xp, one_hot, is_magnitude, state):
+    value = xp.sum(xp.asarray(one_hot, dtype=state.dtype) * state, axis=-1)
+    return xp.where(is_magnitude, xp.abs(value), value)
+
+
+def controlled_value(family, state):
+    """Value of the channel that each family rewards; jump looks at the magnitude of vz.
+
+    Args:
+        family: integer family indices, shape (...,), broadcastable against the leading axes of ``state``.
+        state: task-space states, shape (..., 6).
+    Returns: values in the channel's unit (m, m/s or rad), shape (...,).
+    """
+    xp = state.__array_namespace__()
+    family = xp.asarray(family)
+    return _channel_value(
+        xp, xp.asarray(FAMILY_CHANNEL)[family], xp.asarray(FAMILY_KIND)[family] == JUMP, state
+    )
+
+
+def commanded_value(kind, state):
+    """As ``controlled_value``, for a low-level command of integer ``kind`` (index into ``KINDS``)."""
+    xp = state.__array_namespace__()
+    kind = xp.asarray(kind)
+    return _channel_value(xp, xp.asarray(KIND_CHANNEL)[kind], kind == JUMP, state)
+
+
+def reward(tasks, next_state):
+    """Reward ``-|q' - g| / |g|`` of reaching ``next_state`` under ``tasks``.
+
+    Args:
+        tasks: ``Tasks`` with leaves broadcastable to the leading axes of ``next_state``.
+        next_state: task-space states after the transition, shape (..., 6).
+    Returns: dimensionless rewards, at most 0, shape (...,).
+    """
+    xp = next_state.__array_namespace__()
+    target = xp.asarray(tasks.target)
+    return -xp.abs(controlled_value(tasks.family, next_state) - target) / xp.abs(target)
+
+
+def sign_of(family):
+    """Sign of the targets of integer ``family`` (NumPy or JAX array), same shape."""
+    xp = family.__array_namespace__()
+    return xp.asarray(FAMILY_SIGN)[family]
