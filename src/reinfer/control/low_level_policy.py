@@ -1,0 +1,75 @@
+"""The command-following policy of one body, as the higher level uses it: a deterministic map without memory."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from reinfer.bodies import CommandRange
+from reinfer.control.commands import Commands, command_features
+from reinfer.control.networks import MLP, apply_mlp, mlp_arrays, mlp_from_arrays
+from reinfer.control.normalisation import Moments, normalise
+from reinfer.runs.models import load_model, save_model
+
+#: Artifact kind of an exported low-level policy.
+KIND = "low_level"
+
+
+@jax.jit
+def _mean_action(moments: Moments, mlp: MLP, inputs):
+    return jnp.clip(apply_mlp(mlp, normalise(moments, inputs)), -1.0, 1.0)
+
+
+class LowLevelPolicy:
+    """Follows ``Commands`` with one body; compiled once per number of simulations.
+
+    Args:
+        body: name of the robot it was trained on.
+        ranges: the commands it was trained on.
+        moments: of the network's inputs (body observation, then command features).
+        mlp: from normalised inputs to mean actions.
+        sha256: digest of the model file, where it was loaded from one.
+    """
+
+    def __init__(
+        self, body: str, ranges: CommandRange, moments: Moments, mlp: MLP, sha256: str | None = None
+    ):
+        self.body, self.ranges, self.sha256 = body, ranges, sha256
+        self._moments, self._mlp = moments, mlp
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "LowLevelPolicy":
+        """Read an exported model folder. Raises ``ArtifactError`` on anything but an intact low-level policy."""
+        model = load_model(Path(folder), KIND)
+        ranges = {name: tuple(v) if isinstance(v, list) else v for name, v in model.config["ranges"].items()}
+        moments = Moments(*(jnp.asarray(model.arrays[f"moments/{field}"]) for field in Moments._fields))
+        mlp = mlp_from_arrays("policy", model.arrays)
+        return cls(model.config["body"], CommandRange(**ranges), moments, mlp, model.sha256)
+
+    def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
+        """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
+        arrays = {
+            f"moments/{field}": np.asarray(a) for field, a in zip(Moments._fields, self._moments, strict=True)
+        }
+        save_model(
+            folder,
+            kind=KIND,
+            arrays=arrays | mlp_arrays("policy", self._mlp),
+            config={"body": self.body, "ranges": asdict(self.ranges), "training": config},
+            metrics=metrics,
+            provenance=provenance,
+        )
+
+    def act(self, observation, task_state, commands: Commands) -> np.ndarray:
+        """Mean actions in [-1, 1], shape (N, action_size), float32.
+
+        Args:
+            observation: the body's own observations (N, observation_size).
+            task_state: task-space states (N, 6).
+            commands: leaves (N,); out-of-range commands are clamped (``clamp_commands``).
+        """
+        features = command_features(task_state, commands, self.ranges)
+        inputs = np.concatenate([np.asarray(observation, np.float32), features], axis=-1)
+        return np.asarray(_mean_action(self._moments, self._mlp, inputs))
