@@ -1,7 +1,7 @@
 """Commands to a low-level policy: what the higher level may ask of a body, and how a network is told.
 
-A command is a kind and an absolute task-space target. A network sees it *relative* to the body, so that nothing it
-learns depends on where on the line it stands.
+A command is a kind and an absolute task-space target. A network sees it *relative* to the body, so that nothing
+it learns depends on where on the line it stands.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ _FINEST = {GOAL: 0.1, VELOCITY: 0.5, STAND: 0.1, JUMP: 1.0}
 
 
 class Commands(NamedTuple):
-    """One command per simulation: integer ``kind`` (index into ``tasks.KINDS``) and ABSOLUTE ``target``, both (N,).
+    """One command per simulation, leaves (N,): ``kind`` (index into ``tasks.KINDS``) and ABSOLUTE ``target``.
 
     Targets: x in m, vx in m/s, pitch in rad, or |vz| in m/s.
     """
@@ -36,7 +36,7 @@ def trained_kinds(ranges: CommandRange) -> tuple[int, ...]:
 
 
 def largest_target(kind: int, ranges: CommandRange) -> float:
-    """Largest magnitude trained for ``kind``: relative distance (m), speed (m/s), pitch (rad) or |vz| (m/s)."""
+    """Largest magnitude trained for ``kind``: distance (m), speed (m/s), pitch (rad) or |vz| (m/s)."""
     return {
         GOAL: ranges.goal_m,
         VELOCITY: ranges.speed_mps[1],
@@ -48,9 +48,9 @@ def largest_target(kind: int, ranges: CommandRange) -> float:
 def clamp_commands(commands: Commands, task_state, ranges: CommandRange) -> Commands:
     """The nearest commands that a policy with ``ranges`` was trained for.
 
-    Goals are moved to within ``goal_m`` of the present x; speeds, pitches and jumps are cut to their largest trained
-    magnitude. Magnitudes *below* the smallest trained target are kept: policies are trained down to zero, the lower
-    end of a range only says where accuracy is promised.
+    Goals are moved to within ``goal_m`` of the present x; speeds, pitches and jumps are cut to their largest
+    trained magnitude. Magnitudes *below* the smallest trained target are kept: policies are trained down to zero,
+    the lower end of a range only says where accuracy is promised.
 
     Args:
         commands: leaves of shape (N,).
@@ -80,11 +80,11 @@ def feature_size(ranges: CommandRange) -> int:
 
 
 def command_features(task_state, commands: Commands, ranges: CommandRange) -> np.ndarray:
-    """What a network is told of its command: shape (N, ``feature_size(ranges)``), float32, entries in [-1, 1].
+    """What a network is told of its command: (N, ``feature_size(ranges)``), float32, entries in [-1, 1].
 
-    One-hot kind, then per kind (zero unless it is commanded) a coarse view, a fine view, and the error at the finest
-    scale. For a goal or a pitch all three views are of ``target - value``; for speeds the views are of the target and
-    only the error is relative. Absolute x cancels: shifting body and goal alike changes no feature.
+    One-hot kind, then per kind (zero unless it is commanded) a coarse view, a fine view, and the error at the
+    finest scale. For a goal or a pitch all three views are of ``target - value``; for speeds the first two are of
+    the target and only the error is relative. Absolute x cancels: shifting body and goal alike changes nothing.
     """
     kind, target = clamp_commands(commands, task_state, ranges)
     error = target - commanded_value(kind, np.asarray(task_state))

@@ -1,4 +1,4 @@
-"""The command-following policy of one body, as the higher level uses it: a deterministic map without memory."""
+"""The command-following policy of one body, as the higher level uses it: deterministic, without memory."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -30,18 +30,16 @@ class LowLevelPolicy:
         ranges: the commands it was trained on.
         moments: of the network's inputs (body observation, then command features).
         mlp: from normalised inputs to mean actions.
-        sha256: digest of the model file, where it was loaded from one.
+        sha256: digest of the model file, empty where it came from none.
     """
 
-    def __init__(
-        self, body: str, ranges: CommandRange, moments: Moments, mlp: MLP, sha256: str | None = None
-    ):
+    def __init__(self, body: str, ranges: CommandRange, moments: Moments, mlp: MLP, sha256: str = ""):
         self.body, self.ranges, self.sha256 = body, ranges, sha256
         self._moments, self._mlp = moments, mlp
 
     @classmethod
     def load(cls, folder: Path | str) -> "LowLevelPolicy":
-        """Read an exported model folder. Raises ``ArtifactError`` on anything but an intact low-level policy."""
+        """Read an exported model folder. Raises ``ArtifactError`` unless it is an intact low-level policy."""
         model = load_model(Path(folder), KIND)
         ranges = {name: tuple(v) if isinstance(v, list) else v for name, v in model.config["ranges"].items()}
         moments = Moments(*(jnp.asarray(model.arrays[f"moments/{field}"]) for field in Moments._fields))
