@@ -1,4 +1,4 @@
-"""What a MuJoCo body must tell the system: its model, its task-space map, its own observation and its health."""
+"""What a MuJoCo body must tell the system: model, task-space map, own observation, health."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from reinfer.tasks import TaskDistribution
 
 @dataclass(frozen=True, slots=True)
 class CommandRange:
-    """Commands the low-level policy is trained on: goals relative to x (m), speeds (m/s), pitch (rad), |vz| (m/s)."""
+    """Commands a low-level policy is trained on: goals relative to x (m), speeds, pitch (rad), |vz| (m/s)."""
 
     goal_m: float = 3.0
     speed_mps: tuple[float, float] = (0.3, 3.0)
@@ -22,7 +22,8 @@ class CommandRange:
 
 @dataclass(frozen=True, slots=True)
 class PlanarBody:
-    """A robot that moves in the x-z plane on three root joints (x, z, pitch), as Gymnasium's planar MuJoCo agents do.
+    """A robot that moves in the x-z plane on three root joints (x, z, pitch), as Gymnasium's planar MuJoCo
+    agents do.
 
     ``qpos`` and ``qvel`` are arrays (..., nq) and (..., nv) whose first three entries are the root joints.
     """
@@ -43,14 +44,21 @@ class PlanarBody:
         path = Path(self.xml)
         if not path.is_absolute():
             path = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / self.xml
-        return mujoco.MjModel.from_xml_path(str(path))
+        model = mujoco.MjModel.from_xml_path(str(path))
+        # Diverged physics must show as such (``fallen``) instead of silently starting over.
+        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        return model
 
     def task_state(self, qpos, qvel) -> np.ndarray:
         """Task-space state (x, z, pitch, vx, vz, pitch_rate), shape (..., 6), SI units."""
         return np.concatenate([qpos[..., :3], qvel[..., :3]], axis=-1)
 
+    def observation_size(self, model: mujoco.MjModel) -> int:
+        """Length of an observation."""
+        return model.nq - 1 + model.nv
+
     def observation(self, qpos, qvel) -> np.ndarray:
-        """The body's own observation: everything but absolute x, velocities clipped to +-10; shape (..., nq-1+nv)."""
+        """The body's own observation: all but absolute x, velocities clipped to +-10; shape (..., nq-1+nv)."""
         return np.concatenate([qpos[..., 1:], np.clip(qvel, -10.0, 10.0)], axis=-1)
 
     def fallen(self, qpos, qvel) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Commands to a low-level policy: what the higher level may ask of a body, and how a network is told.
 
-A command is a kind and an absolute task-space target. A network sees it *relative* to the body, so that nothing
-it learns depends on where on the line it stands.
+A command is a kind and an absolute task-space target. A network sees it *relative* to the body, so that
+nothing it learns depends on where on the line it stands.
 """
 
 from typing import NamedTuple
@@ -49,8 +49,8 @@ def clamp_commands(commands: Commands, task_state, ranges: CommandRange) -> Comm
     """The nearest commands that a policy with ``ranges`` was trained for.
 
     Goals are moved to within ``goal_m`` of the present x; speeds, pitches and jumps are cut to their largest
-    trained magnitude. Magnitudes *below* the smallest trained target are kept: policies are trained down to zero,
-    the lower end of a range only says where accuracy is promised.
+    trained magnitude. Magnitudes *below* the smallest trained target are kept: policies are trained down to
+    zero, the lower end of a range only says where accuracy is promised.
 
     Args:
         commands: leaves of shape (N,).
@@ -83,8 +83,9 @@ def command_features(task_state, commands: Commands, ranges: CommandRange) -> np
     """What a network is told of its command: (N, ``feature_size(ranges)``), float32, entries in [-1, 1].
 
     One-hot kind, then per kind (zero unless it is commanded) a coarse view, a fine view, and the error at the
-    finest scale. For a goal or a pitch all three views are of ``target - value``; for speeds the first two are of
-    the target and only the error is relative. Absolute x cancels: shifting body and goal alike changes nothing.
+    finest scale. For a goal or a pitch all three views are of ``target - value``; for speeds the first two
+    are of the target and only the error is relative. Absolute x cancels: shifting body and goal alike
+    changes nothing.
     """
     kind, target = clamp_commands(commands, task_state, ranges)
     error = target - commanded_value(kind, np.asarray(task_state))

@@ -1,0 +1,87 @@
+"""How well a low-level policy follows commands it was never given in training."""
+
+import numpy as np
+
+from reinfer.bodies import PlanarBody
+from reinfer.control.commands import Commands, trained_kinds
+from reinfer.simulation import BatchSimulation
+from reinfer.tasks import GOAL, KINDS, STAND, VELOCITY
+
+ERROR_S, WINDOW_S, FALL_S = 12.0, 3.0, 30.0
+
+
+def unseen_commands(kind: int, x, ranges, rng: np.random.Generator) -> Commands:
+    """Half forward, half backward commands of one ``kind`` for bodies at ``x`` (N,), uniform over the test
+    range.
+
+    Goals 0.3 m to ``goal_m`` away; speeds and pitches over their trained ranges, jumps likewise but positive.
+    """
+    low, high = {
+        GOAL: (0.3, ranges.goal_m),
+        VELOCITY: ranges.speed_mps,
+        STAND: ranges.stand_rad,
+    }.get(kind, ranges.jump_mps)
+    magnitude = rng.uniform(low, high, len(x))
+    sign = np.where(np.arange(len(x)) % 2 == 0, 1.0, -1.0)
+    target = magnitude * sign if kind in (GOAL, VELOCITY, STAND) else magnitude
+    return Commands(np.full(len(x), kind), np.asarray(x) + target if kind == GOAL else target)
+
+
+def follow(policy, simulation: BatchSimulation, commands: Commands, seconds: float):
+    """Run ``commands`` from where ``simulation`` is: (task states (T, N, 6), whether each ever fell (N,))."""
+    states, fallen = [], np.zeros(simulation.num_simulations, bool)
+    for _ in range(round(seconds / simulation.control_dt_s)):
+        action = policy.act(simulation.observation(), simulation.task_state(), commands)
+        simulation.step(action)
+        fallen |= simulation.fallen()
+        states.append(simulation.task_state())
+    return np.stack(states), fallen
+
+
+def evaluate_low_level(policy, body: PlanarBody, seed: int, *, per_kind: int = 128, threads: int = 0) -> dict:
+    """Errors and falls over ``per_kind`` unseen commands of each trained kind.
+
+    Errors are over the last 3 s of 12: ``goal_error_m`` is the mean distance to the goal,
+    ``speed_error_windowed`` the error of the mean speed (distance over time) relative to the target,
+    ``stand_error_rad`` the mean pitch error; ``fall_rate`` is the share of 30 s episodes with a fall. A
+    kind that was not trained gives None.
+    """
+    rng = np.random.default_rng([seed, 0x10E7])
+    rows, falls = [], []
+    for kind in trained_kinds(policy.ranges):
+        simulation = BatchSimulation(body, per_kind, threads)
+        simulation.reset(rng)
+        start = simulation.qpos[:, 0].copy()
+        commands = unseen_commands(kind, start, policy.ranges, rng)
+        states, fallen = follow(policy, simulation, commands, FALL_S)
+        error = _errors(kind, states, commands, simulation.control_dt_s)
+        falls.append(fallen)
+        asked = commands.target - start if kind == GOAL else commands.target
+        rows += [
+            {"kind": KINDS[kind], "target": float(t), "error": float(e), "fallen": bool(f)}
+            for t, e, f in zip(asked, error, fallen, strict=True)
+        ]
+
+    def mean_error(kind):
+        errors = [row["error"] for row in rows if row["kind"] == KINDS[kind]]
+        return float(np.mean(errors)) if errors else None
+
+    return {
+        "goal_error_m": mean_error(GOAL),
+        "speed_error_windowed": mean_error(VELOCITY),
+        "stand_error_rad": mean_error(STAND),
+        "fall_rate": float(np.mean(falls)),
+        "by_command": rows,
+    }
+
+
+def _errors(kind, states, commands, dt):
+    end, window = round(ERROR_S / dt), round(WINDOW_S / dt)
+    settled = states[end - window : end]
+    if kind == GOAL:
+        return np.abs(settled[..., 0] - commands.target).mean(0)
+    if kind == VELOCITY:
+        mean_speed = (settled[-1, :, 0] - settled[0, :, 0]) / ((window - 1) * dt)
+        return np.abs(mean_speed - commands.target) / np.abs(commands.target)
+    channel = settled[..., 2] if kind == STAND else np.abs(settled[..., 4])
+    return np.abs(channel - commands.target).mean(0)

@@ -1,0 +1,213 @@
+"""Stage "low": one body learns to follow commands. No task inference here, no unknown task.
+
+Objective: maximise the discounted tracking reward (``control.tracking``) by proximal policy optimisation
+(``control.ppo``) on many simulations at once. Commands change mid-episode at random moments; a new command
+and the time limit end a trajectory for the purpose of credit but not its value; a fall is the only true
+end.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from reinfer.bodies import ROBOTS, robot
+from reinfer.control.commands import Commands, command_features, feature_size
+from reinfer.control.low_level_policy import LowLevelPolicy
+from reinfer.control.normalisation import Moments
+from reinfer.control.ppo import (
+    Hyperparameters,
+    LearnerState,
+    Rollout,
+    Schedule,
+    init_actor_critic,
+    init_learner,
+    mean_action,
+    update,
+)
+from reinfer.control.tracking import averaged_error, draw_commands, tracking_error, tracking_reward
+from reinfer.runs import random
+from reinfer.runs.config import setting, validate
+from reinfer.simulation import BatchSimulation
+
+
+@dataclass(frozen=True, slots=True)
+class LowLevelConfig:
+    """Everything a run of the low-level stage depends on."""
+
+    body: str = setting("half_cheetah", "robot that learns", choices=tuple(ROBOTS))
+    seed: int = setting(0, "seed of all randomness", low=0)
+    iterations: int = setting(1000, "updates in all", low=1)
+    simulations: int = setting(256, "copies of the body stepped at once", low=1)
+    horizon: int = setting(32, "control steps per simulation and update", low=2)
+    hidden: int = setting(128, "width of the two hidden layers of policy and value", low=1)
+    epochs: int = setting(4, "passes over each rollout", low=1)
+    minibatches: int = setting(4, "gradient steps per pass; must divide simulations x horizon", low=1)
+    discount: float = setting(0.98, "per control step", low=0.0, high=1.0)
+    trace: float = setting(0.95, "lambda of the advantage estimate", low=0.0, high=1.0)
+    target_kl: float = setting(0.01, "policy change aimed at per update, nats", low=1e-6)
+    highest_learning_rate: float = setting(
+        1e-3, "bound on the steered learning rate, until annealing", low=1e-8
+    )
+    entropy_weight: float = setting(0.002, "bonus on the log standard deviation, until annealing", low=0.0)
+    anneal_from: float = setting(0.6, "fraction of the run after which exploration fades", low=0.0, high=1.0)
+    episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
+    threads: int = setting(0, "physics threads; 0 uses every core", low=0)
+
+
+PRESETS = {
+    "default": LowLevelConfig(),
+    "quick": LowLevelConfig(iterations=60, simulations=64),
+}
+
+
+class LowLevelStage:
+    """Implements ``runs.Stage``; the simulations are live, everything learned is in ``LearnerState``."""
+
+    name = "low"
+    score_key = "reward"
+
+    def __init__(self, config: LowLevelConfig):
+        self.config = validate(config)
+        self.body = robot(config.body)
+        self.ranges = self.body.commands
+        self.iterations = config.iterations
+        self.sync_interval = 25
+        self.steps_per_iteration = config.simulations * config.horizon
+        self.simulation = BatchSimulation(self.body, config.simulations, config.threads)
+        self.episode_steps = round(config.episode_s / self.simulation.control_dt_s)
+        self.policy_inputs = self.body.observation_size(self.simulation.model) + feature_size(self.ranges)
+        self.hyper = Hyperparameters(
+            policy_inputs=self.policy_inputs,
+            epochs=config.epochs,
+            minibatches=config.minibatches,
+            discount=config.discount,
+            trace=config.trace,
+            clip=0.2,
+            value_weight=0.5,
+            max_gradient_norm=1.0,
+            lowest_learning_rate=1e-5,
+        )
+
+    # ---- state
+
+    def init(self) -> LearnerState:
+        """Fresh networks; one extra input column, the averaged error, is the critic's alone."""
+        hidden = (self.config.hidden, self.config.hidden)
+        inputs = self.policy_inputs + 1
+        networks = init_actor_critic(
+            random.key(self.config.seed, "networks"),
+            self.policy_inputs,
+            inputs,
+            self.simulation.action_size,
+            hidden,
+            std=0.6,
+        )
+        return init_learner(networks, inputs, learning_rate=5e-4)
+
+    def begin(self, iteration: int) -> None:
+        """Reset every simulation, at a random point of its time limit, with a fresh command."""
+        rng = random.generator(self.config.seed, "physics", iteration)
+        count = self.config.simulations
+        self.simulation.reset(rng)
+        self.age = rng.integers(0, self.episode_steps, count)
+        self.commands = draw_commands(rng, self.simulation.qpos[:, 0], self.ranges)
+        self.change_rate = self._draw_change_rate(rng, count)
+        self.average = tracking_error(self.simulation.task_state(), self.commands)
+
+    @staticmethod
+    def _draw_change_rate(rng, count):
+        """Command changes per second: mostly one in 4 s, sometimes as fast as a higher level may be."""
+        return np.where(rng.random(count) < 0.8, 0.25, 2.0)
+
+    # ---- one iteration: collect, update
+
+    def iterate(self, state: LearnerState, iteration: int):
+        """Collect ``horizon`` steps with the present policy, then learn from them."""
+        rollout, metrics = self._collect(state, random.generator(self.config.seed, "rollout", iteration))
+        key = random.key(self.config.seed, "update", iteration)
+        state, learning = update(key, state, rollout, self._schedule(iteration), self.hyper)
+        return state, metrics | {name: float(value) for name, value in learning.items()}
+
+    def _schedule(self, iteration: int) -> Schedule:
+        """Constant, then linearly down: at the end no entropy bonus, a small learning rate, little noise."""
+        start = self.config.anneal_from * self.iterations
+        left = 1.0 - max(0.0, iteration - start) / max(1.0, self.iterations - start)
+        return Schedule(
+            target_kl=np.float32(self.config.target_kl),
+            entropy_weight=np.float32(self.config.entropy_weight * left),
+            highest_learning_rate=np.float32(2e-5 + (self.config.highest_learning_rate - 2e-5) * left),
+            highest_std=np.float32(0.1 + 0.9 * left),
+        )
+
+    def _inputs(self, ids=slice(None)) -> np.ndarray:
+        """Rows for the networks: body observation, command features, averaged error; float32."""
+        state = self.simulation.task_state()[ids]
+        commands = Commands(self.commands.kind[ids], self.commands.target[ids])
+        features = command_features(state, commands, self.ranges)
+        average = np.clip(self.average[ids, None] / 0.2, -3.0, 3.0)
+        rows = np.concatenate([self.simulation.observation()[ids], features, average], -1).astype(np.float32)
+        # Physics that went non-finite counts as a fall; its last row must not poison the value estimate.
+        return np.nan_to_num(rows)
+
+    def _collect(self, state: LearnerState, rng: np.random.Generator):
+        config, simulation = self.config, self.simulation
+        shape = (config.horizon, config.simulations)
+        inputs = np.empty((*shape, self.policy_inputs + 1), np.float32)
+        next_inputs = np.empty_like(inputs)
+        std = np.exp(np.asarray(state.networks.log_std))
+        actions = std * rng.standard_normal((*shape, simulation.action_size), np.float32)
+        rewards, terminal, cut = (np.zeros(shape, np.float32) for _ in range(3))
+        present = self._inputs()
+        for step in range(config.horizon):
+            inputs[step] = present
+            actions[step] += np.asarray(mean_action(state.networks, state.moments, present))
+            executed = np.clip(actions[step], -1.0, 1.0)
+            simulation.step(executed)
+            self.age += 1
+            fallen = simulation.fallen()
+            reached = simulation.task_state()
+            error = tracking_error(reached, self.commands)
+            self.average = averaged_error(self.average, error, simulation.control_dt_s)
+            earned = tracking_reward(reached, self.commands, self.average, executed, self.ranges)
+            rewards[step] = np.where(fallen, 0.0, earned)
+            terminal[step] = fallen
+            present = next_inputs[step] = self._inputs()
+            cut[step], present = self._renew(rng, fallen, present)
+        metrics = {"reward": float(rewards.mean()), "falls": float(terminal.sum())}
+        return Rollout(inputs, next_inputs, actions, rewards, terminal, cut), metrics
+
+    def _renew(self, rng, fallen, present):
+        """Reset what fell or ran out of time, hand out new commands: (rows cut, inputs from here on)."""
+        over = fallen | (self.age >= self.episode_steps)
+        changing = rng.random(len(over)) < self.change_rate * self.simulation.control_dt_s
+        ids = np.flatnonzero(over | changing)
+        if len(ids):
+            ended = np.flatnonzero(over)
+            self.simulation.reset(rng, ended)
+            self.age[ended] = 0
+            self.change_rate[ended] = self._draw_change_rate(rng, len(ended))
+            fresh = draw_commands(rng, self.simulation.qpos[ids, 0], self.ranges)
+            self.commands.kind[ids], self.commands.target[ids] = fresh
+            self.average[ids] = tracking_error(self.simulation.task_state(), self.commands)[ids]
+            present = present.copy()
+            present[ids] = self._inputs(ids)
+        return over | changing, present
+
+    # ---- result
+
+    def parents(self) -> list[dict]:
+        """Built from no other model."""
+        return []
+
+    def policy(self, state: LearnerState) -> LowLevelPolicy:
+        """The deterministic policy in ``state``."""
+        width = self.policy_inputs
+        moments = Moments(state.moments.mean[:width], state.moments.variance[:width], state.moments.count)
+        return LowLevelPolicy(self.body.name, self.ranges, moments, state.networks.policy)
+
+    def export(self, state: LearnerState, folder: Path, provenance: dict) -> None:
+        """Write the policy as a model folder."""
+        policy = self.policy(jax.device_get(state))
+        policy.save(folder, config=asdict(self.config), metrics={}, provenance=provenance)
