@@ -124,7 +124,7 @@ def _describe(kind) -> str:
 
 
 def _coerce(value, kind, name: str):
-    """``value`` as type ``kind`` wants it (int -> float, list -> tuple). Raises ConfigError if it does not fit."""
+    """``value`` as ``kind`` wants it (int -> float, list -> tuple). Raises ConfigError if it does not fit."""
     wrong = ConfigError(f"{name}: {value!r} is not allowed; it must be {_describe(kind)}")
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):

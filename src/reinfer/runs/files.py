@@ -43,7 +43,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def stage_folder(path: Path) -> Path:
-    """A new hidden folder beside ``path``, so on the same file system, to fill and give to ``commit_folder``."""
+    """A new hidden folder beside ``path`` (same file system), to fill and give to ``commit_folder``."""
     staged = path.with_name(f".{path.name}.partial")
     if staged.exists():
         shutil.rmtree(staged)
@@ -59,7 +59,7 @@ def commit_folder(staged: Path, path: Path) -> None:
 
 
 def to_json(document: dict) -> bytes:
-    """Readable JSON with sorted keys and NumPy values made plain. ValueError on NaN, TypeError on other objects."""
+    """Readable JSON, keys sorted, NumPy values made plain. ValueError on NaN, TypeError on other objects."""
     text = json.dumps(document, indent=2, sort_keys=True, allow_nan=False, default=_plain)
     return (text + "\n").encode()
 

@@ -1,7 +1,7 @@
 """Reusable models: folders with ``model.safetensors`` (arrays) and ``model.json`` (everything else).
 
-Both files depend only on what is saved, so identical training gives identical bytes. ``sha256`` in ``model.json``
-is that of ``model.safetensors``; ``seal`` covers the rest of ``model.json``.
+Both files depend only on what is saved, so identical training gives identical bytes. In the latter,
+``sha256`` is that of ``model.safetensors`` and ``seal`` covers everything else.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
-#: A pytree of NumPy or JAX arrays, typed PRNG keys and Python numbers; structure, shapes and dtypes are constant.
+#: A pytree of NumPy or JAX arrays, PRNG keys and Python numbers; structure, shapes and dtypes are constant.
 State = Any
 
 
