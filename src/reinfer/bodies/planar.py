@@ -58,7 +58,7 @@ class PlanarBody:
         return model.nq - 1 + model.nv
 
     def observation(self, qpos, qvel) -> np.ndarray:
-        """The body's own observation: all but absolute x, velocities clipped to +-10; shape (..., nq-1+nv)."""
+        """The body's own observation: all but absolute x, velocities clipped to +-10; (..., nq-1+nv)."""
         return np.concatenate([qpos[..., 1:], np.clip(qvel, -10.0, 10.0)], axis=-1)
 
     def fallen(self, qpos, qvel) -> np.ndarray:

@@ -20,8 +20,16 @@ def tracking_error(task_state, commands: Commands) -> np.ndarray:
     return commanded_value(commands.kind, task_state) - commands.target
 
 
-def averaged_error(average, error, control_dt_s: float) -> np.ndarray:
-    """One step of the exponential average of ``error`` with time constant ``AVERAGING_S``, shape (N,)."""
+def averaged_error(average, before, after, commands: Commands, control_dt_s: float) -> np.ndarray:
+    """One step of the exponential average of the tracking error with time constant ``AVERAGING_S``, shape
+    (N,).
+
+    Speed counts as distance over time, from the task-space states ``before`` and ``after`` the step (N, 6):
+    the velocity at the end of a control step is a biased sample of a gait that is in phase with the
+    control.
+    """
+    mean_speed_error = (after[:, 0] - before[:, 0]) / control_dt_s - commands.target
+    error = np.where(commands.kind == VELOCITY, mean_speed_error, tracking_error(after, commands))
     return average + (error - average) * (1.0 - np.exp(-control_dt_s / AVERAGING_S))
 
 

@@ -164,12 +164,12 @@ class LowLevelStage:
             inputs[step] = present
             actions[step] += np.asarray(mean_action(state.networks, state.moments, present))
             executed = np.clip(actions[step], -1.0, 1.0)
+            before = simulation.task_state()
             simulation.step(executed)
             self.age += 1
-            fallen = simulation.fallen()
-            reached = simulation.task_state()
-            error = tracking_error(reached, self.commands)
-            self.average = averaged_error(self.average, error, simulation.control_dt_s)
+            fallen, reached = simulation.fallen(), simulation.task_state()
+            dt = simulation.control_dt_s
+            self.average = averaged_error(self.average, before, reached, self.commands, dt)
             earned = tracking_reward(reached, self.commands, self.average, executed, self.ranges)
             rewards[step] = np.where(fallen, 0.0, earned)
             terminal[step] = fallen

@@ -1,0 +1,159 @@
+"""Gymnasium views of our bodies: one copy, an unknown task, and nothing but the reward to tell which.
+
+``gymnasium.make("reinfer/HalfCheetahTasks-v0")`` draws a task from the body's distribution at every reset;
+``reset(options={"task": ("goal_forward", 5.1)})`` sets one. The true task is in ``info`` for evaluation only.
+Time limits come from the registration and truncate; only a fall terminates.
+"""
+
+import gymnasium
+import jax
+import numpy as np
+
+from reinfer.bodies import Toy1d, robot
+from reinfer.bodies.toy1d import HORIZON
+from reinfer.simulation.batch import BatchSimulation
+from reinfer.tasks import CHANNELS, FAMILY_NAMES, KINDS, TaskDistribution, Tasks, make_tasks, reward
+
+ROBOT_HORIZON = 500
+
+
+class TaskView(gymnasium.Env):
+    """One body under one task; subclasses supply the body.
+
+    Args:
+        tasks: what to draw tasks from.
+        kinds: restrict ``tasks`` to these kinds (names in ``tasks.KINDS``); all by default.
+    """
+
+    metadata = {"render_modes": []}
+
+    def __init__(self, tasks: TaskDistribution, kinds=None):
+        if kinds is not None:
+            unknown = sorted(set(kinds) - set(KINDS))
+            tasks = tasks.only(kinds)
+            if unknown or not tasks.ranges:
+                raise ValueError(f"kinds: {tuple(kinds)} do not name tasks of this body; kinds are {KINDS}")
+        self.tasks = tasks
+        self.task: Tasks | None = None
+
+    def reset(self, *, seed=None, options=None):
+        """Start over under ``options["task"]`` (family name, signed target) or a task drawn from ``tasks``."""
+        super().reset(seed=seed)
+        unknown = sorted(set(options or {}) - {"task"})
+        if unknown:
+            raise ValueError(f"options: {unknown} are not known; allowed: 'task'")
+        if options and options.get("task") is not None:
+            self.task = make_tasks([options["task"]])
+        else:
+            key = jax.random.key(int(self.np_random.integers(2**31)))
+            self.task = Tasks(*(np.asarray(leaf) for leaf in self.tasks.sample(key, (1,))))
+        self._reset_body()
+        return self._observe(), self._info()
+
+    def step(self, action):
+        """One control step: (observation, reward, fallen, False, info)."""
+        fallen = self._step_body(np.asarray(action))
+        earned = float(reward(self.task, self._task_state()[None])[0])
+        return self._observe(), earned, fallen, False, self._info()
+
+    def _info(self) -> dict:
+        family, target = int(self.task.family[0]), float(self.task.target[0])
+        return {"task": {"family": FAMILY_NAMES[family], "target": target}, "task_state": self._task_state()}
+
+    def _reset_body(self) -> None:
+        raise NotImplementedError
+
+    def _step_body(self, action) -> bool:
+        """Advance by one control step; whether the body fell."""
+        raise NotImplementedError
+
+    def _task_state(self) -> np.ndarray:
+        """Task-space state, shape (6,), always finite."""
+        raise NotImplementedError
+
+    def _observe(self) -> np.ndarray:
+        raise NotImplementedError
+
+
+class RobotTasks(TaskView):
+    """A MuJoCo robot.
+
+    Args:
+        body: name of the robot.
+        kinds: restrict the tasks to these kinds.
+        exclude_current_positions_from_observation: leave absolute x out, as Gymnasium's own agents do. Goal
+            tasks are then partly observed: how far it is shows in the reward alone.
+    """
+
+    def __init__(self, body: str, kinds=None, exclude_current_positions_from_observation: bool = True):
+        self._simulation = BatchSimulation(robot(body), num_simulations=1, threads=1)
+        super().__init__(self._simulation.body.tasks, kinds)
+        self._with_x = not exclude_current_positions_from_observation
+        self._last = self._read()
+        size = self._last[1].shape
+        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, size, np.float64)
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self._simulation.action_size,), np.float32)
+
+    def _read(self):
+        state, observation = self._simulation.task_state()[0], self._simulation.observation()[0]
+        return state, np.concatenate([state[:1], observation]) if self._with_x else observation
+
+    def _reset_body(self):
+        self._simulation.reset(self.np_random)
+        self._last = self._read()
+
+    def _step_body(self, action):
+        self._simulation.step(action[None])
+        reached = self._read()
+        # Physics that diverged ends the episode as a fall; the last finite state stands for it.
+        if all(np.isfinite(part).all() for part in reached):
+            self._last = reached
+        return bool(self._simulation.fallen()[0])
+
+    def _task_state(self):
+        return self._last[0].copy()
+
+    def _observe(self):
+        return self._last[1].copy()
+
+
+class Toy1dTasks(TaskView):
+    """The toy: observation (x, vx), one action; ``process_noise`` and ``time_step_spread`` as in ``Toy1d``."""
+
+    def __init__(self, kinds=None, process_noise: float = 0.0, time_step_spread: float = 0.0):
+        self._body = Toy1d(process_noise, time_step_spread)
+        super().__init__(self._body.tasks, kinds)
+        self._step = jax.jit(self._body.step)
+        self._channels = [CHANNELS.index(name) for name in self._body.channels]
+        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (len(self._channels),), np.float64)
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self._body.action_size,), np.float32)
+
+    def _key(self):
+        return jax.random.key(int(self.np_random.integers(2**31)))
+
+    def _reset_body(self):
+        self._travel_factor = self._body.travel_factor(self._key())
+        self._state = self._body.reset(self._key())
+
+    def _step_body(self, action):
+        self._state = self._step(self._state, action, self._key(), self._travel_factor)
+        return False
+
+    def _task_state(self):
+        return np.asarray(self._state, np.float64)
+
+    def _observe(self):
+        return self._task_state()[self._channels]
+
+
+def register_views() -> None:
+    """Register the ids; importing ``reinfer.simulation`` does it."""
+    here = "reinfer.simulation.gymnasium_views"
+    for name, body in (("HalfCheetah", "half_cheetah"),):
+        gymnasium.register(
+            f"reinfer/{name}Tasks-v0",
+            entry_point=f"{here}:RobotTasks",
+            max_episode_steps=ROBOT_HORIZON,
+            kwargs={"body": body},
+        )
+    gymnasium.register("reinfer/Toy1dTasks-v0", entry_point=f"{here}:Toy1dTasks", max_episode_steps=HORIZON)

@@ -1,0 +1,112 @@
+"""The batched simulation is MuJoCo: same numbers as one plain ``mj_step`` loop, copies independent of one another."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from reinfer.bodies import ROBOTS, robot
+from reinfer.simulation import BatchSimulation
+
+
+@pytest.fixture(params=sorted(ROBOTS))
+def body(request):
+    return robot(request.param)
+
+
+def started(body, count=4, seed=0):
+    simulation = BatchSimulation(body, count, threads=1)
+    simulation.reset(np.random.default_rng(seed))
+    return simulation
+
+
+def test_agrees_with_plain_mujoco_over_an_episode(body):
+    simulation = started(body, count=3)
+    model, rng = body.model(), np.random.default_rng(1)
+    single = mujoco.MjData(model)
+    single.qpos[:], single.qvel[:] = simulation.qpos[1], simulation.qvel[1]
+    mujoco.mj_forward(model, single)
+    for _ in range(1000):
+        action = rng.uniform(-1.3, 1.3, (3, simulation.action_size))
+        simulation.step(action)
+        single.ctrl[:] = np.clip(action[1], -1.0, 1.0)
+        for _ in range(body.frame_skip):
+            mujoco.mj_step(model, single)
+        np.testing.assert_allclose(simulation.qpos[1], single.qpos, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(simulation.qvel[1], single.qvel, rtol=0, atol=1e-10)
+
+
+def test_number_of_threads_changes_nothing(body):
+    simulations = [BatchSimulation(body, 8, threads=threads) for threads in (1, 2)]
+    for simulation in simulations:
+        simulation.reset(np.random.default_rng(2))
+        rng = np.random.default_rng(3)
+        for _ in range(50):
+            simulation.step(rng.uniform(-1, 1, (8, simulation.action_size)))
+    np.testing.assert_array_equal(simulations[0].qpos, simulations[1].qpos)
+    np.testing.assert_array_equal(simulations[0].qvel, simulations[1].qvel)
+
+
+def test_reset_by_ids_touches_nothing_else(body):
+    touched, untouched = started(body), started(body)
+    rng = np.random.default_rng(4)
+    action = rng.uniform(-1, 1, (20, 4, touched.action_size))
+    for step in range(10):
+        touched.step(action[step])
+        untouched.step(action[step])
+    touched.reset(rng, ids=[2, 0])
+    assert np.abs(touched.qpos[[0, 2]] - untouched.qpos[[0, 2]]).min(axis=1).max() > 0
+    for step in range(10, 20):
+        touched.step(action[step])
+        untouched.step(action[step])
+    np.testing.assert_array_equal(touched.qpos[[1, 3]], untouched.qpos[[1, 3]])
+    np.testing.assert_array_equal(touched.qvel[[1, 3]], untouched.qvel[[1, 3]])
+
+
+def test_a_reset_copy_forgets_its_past(body):
+    """Reset after any history, then equal states and actions: equal trajectories (no warm start left over)."""
+    fresh, used = started(body, 1, seed=5), started(body, 1, seed=6)
+    rng = np.random.default_rng(7)
+    for _ in range(30):
+        used.step(rng.uniform(-1, 1, (1, used.action_size)))
+    used.reset(np.random.default_rng(5))
+    for _ in range(30):
+        action = rng.uniform(-1, 1, (1, used.action_size))
+        fresh.step(action)
+        used.step(action)
+    np.testing.assert_array_equal(fresh.qpos, used.qpos)
+
+
+def test_reset_of_no_ids_is_nothing(body):
+    simulation = started(body)
+    before = simulation.qpos.copy()
+    simulation.reset(np.random.default_rng(8), ids=[])
+    np.testing.assert_array_equal(simulation.qpos, before)
+
+
+def test_copies_do_not_alias_the_physics(body):
+    simulation = started(body)
+    state, observation = simulation.task_state(), simulation.observation()
+    kept = state.copy(), observation.copy()
+    simulation.step(np.ones((4, simulation.action_size)))
+    np.testing.assert_array_equal(state, kept[0])
+    np.testing.assert_array_equal(observation, kept[1])
+
+
+def test_diverged_physics_counts_as_a_fall_and_harms_no_other_copy(body):
+    simulation, reference = started(body), started(body)
+    simulation.qvel[1] = np.nan
+    still = np.zeros((4, simulation.action_size))
+    simulation.step(still)
+    reference.step(still)
+    assert simulation.fallen()[1], "not silently started over"
+    others = [0, 2, 3]
+    assert not simulation.fallen()[others].any()
+    np.testing.assert_array_equal(simulation.qpos[others], reference.qpos[others])
+    simulation.reset(np.random.default_rng(9), ids=[1])
+    simulation.step(still)
+    assert not simulation.fallen().any()
+
+
+def test_at_least_one_copy(body):
+    with pytest.raises(ValueError, match="num_simulations: 0"):
+        BatchSimulation(body, 0)
