@@ -4,8 +4,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from reinfer.tasks import FAMILY_NAMES, GOAL, JUMP, STAND, VELOCITY, Tasks, commanded_value, make_tasks,
-reward
+from reinfer.tasks import (
+    FAMILY_NAMES,
+    GOAL,
+    JUMP,
+    STAND,
+    VELOCITY,
+    Tasks,
+    commanded_value,
+    make_tasks,
+    reward,
+)
 
 #                  x     z    pitch   vx    vz   pitch rate
 STATE = np.array([3.0, 0.2, -0.75, -1.5, -2.0, 9.0])
@@ -26,8 +35,10 @@ BY_HAND = [
 @pytest.mark.parametrize("array", [np.asarray, jnp.asarray])
 def test_by_hand(array):
     tasks = make_tasks([(name, target) for name, target, _ in BY_HAND])
-    rewards = reward(Tasks(array(tasks.family), array(tasks.target)), array(np.tile(STATE, (len(BY_HAND),
-    1)))) np.testing.assert_allclose(rewards, [expected for *_, expected in BY_HAND], atol=1e-6)
+    rewards = reward(
+        Tasks(array(tasks.family), array(tasks.target)), array(np.tile(STATE, (len(BY_HAND), 1)))
+    )
+    np.testing.assert_allclose(rewards, [expected for *_, expected in BY_HAND], atol=1e-6)
 
 
 def test_broadcasts_over_time():

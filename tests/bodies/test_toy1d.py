@@ -1,4 +1,4 @@
-"""The toy: closed-form dynamics, the published task grid, and the returns a perfect controller earns on it."""
+"""The toy: closed-form dynamics, the published task grid, and what a perfect controller earns on it."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The batched simulation is MuJoCo: same numbers as one plain ``mj_step`` loop, copies independent of one another."""
+"""The batched simulation is MuJoCo: the numbers of a plain ``mj_step`` loop, copies independent."""
 
 import mujoco
 import numpy as np
@@ -63,7 +63,7 @@ def test_reset_by_ids_touches_nothing_else(body):
 
 
 def test_a_reset_copy_forgets_its_past(body):
-    """Reset after any history, then equal states and actions: equal trajectories (no warm start left over)."""
+    """After a reset, equal states and actions give equal trajectories: no warm start is left over."""
     fresh, used = started(body, 1, seed=5), started(body, 1, seed=6)
     rng = np.random.default_rng(7)
     for _ in range(30):

@@ -24,8 +24,10 @@ def rollout(env, steps=20, **reset):
     observation, info = env.reset(**reset)
     observations, rewards = [observation], []
     for _ in range(steps):
-        observation, earned, *_, info = env.step(rng.uniform(-1, 1,
-        env.action_space.shape).astype(np.float32)) observations.append(observation) rewards.append(earned)
+        action = rng.uniform(-1, 1, env.action_space.shape).astype(np.float32)
+        observation, earned, *_, info = env.step(action)
+        observations.append(observation)
+        rewards.append(earned)
     return np.stack(observations), np.array(rewards), info
 
 
@@ -92,9 +94,13 @@ def test_a_wrong_task_is_refused(env):
 
 def test_absolute_x_is_seen_on_request_only():
     without, seeing = (
-        gymnasium.make(IDS[0], exclude_current_positions_from_observation=exclude) for exclude in (True,
-    False) ) blind, _ = without.reset(seed=8) whole, info = seeing.reset(seed=8)
-    np.testing.assert_array_equal(whole[1:], blind) assert whole[0] == info["task_state"][0]
+        gymnasium.make(IDS[0], exclude_current_positions_from_observation=exclude)
+        for exclude in (True, False)
+    )
+    blind, _ = without.reset(seed=8)
+    whole, info = seeing.reset(seed=8)
+    np.testing.assert_array_equal(whole[1:], blind)
+    assert whole[0] == info["task_state"][0]
 
 
 def test_diverged_physics_ends_the_episode_with_finite_values():

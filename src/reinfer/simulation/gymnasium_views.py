@@ -37,7 +37,7 @@ class TaskView(gymnasium.Env):
         self.task: Tasks | None = None
 
     def reset(self, *, seed=None, options=None):
-        """Start over under ``options["task"]`` (family name, signed target) or a task drawn from ``tasks``."""
+        """Start over under ``options["task"]`` (family name, signed target) or a task that is drawn."""
         super().reset(seed=seed)
         unknown = sorted(set(options or {}) - {"task"})
         if unknown:
@@ -118,7 +118,7 @@ class RobotTasks(TaskView):
 
 
 class Toy1dTasks(TaskView):
-    """The toy: observation (x, vx), one action; ``process_noise`` and ``time_step_spread`` as in ``Toy1d``."""
+    """The toy: observation (x, vx), one action; noise and spread as in ``Toy1d``."""
 
     def __init__(self, kinds=None, process_noise: float = 0.0, time_step_spread: float = 0.0):
         self._body = Toy1d(process_noise, time_step_spread)
