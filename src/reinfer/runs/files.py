@@ -25,6 +25,12 @@ def write_durably(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def sync_file(path: Path) -> None:
+    """Wait until the disk has the contents of ``path``."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
 def sync_folder(path: Path) -> None:
     """Wait until the disk has the directory entries of ``path``."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
