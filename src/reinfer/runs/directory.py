@@ -102,6 +102,17 @@ class RunDirectory:
         """The manifest as a dict."""
         return unseal(self.path / MANIFEST_FILE, "run", SCHEMA)
 
+    def status(self) -> str:
+        """The recorded status; ``interrupted`` if it says running but no process holds the run."""
+        recorded = self.manifest()["status"]
+        if recorded != "running":
+            return recorded
+        try:
+            with self.exclusive():
+                return "interrupted"
+        except RunError:
+            return recorded
+
     def update(self, **changes) -> None:
         """Replace entries of the manifest, e.g. ``status``, at once."""
         if changes.get("status", "running") not in STATUSES:

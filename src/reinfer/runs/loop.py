@@ -108,7 +108,8 @@ def _train(stage, run, start, stop: StopRequest, progress: bool, checkpoint_inte
                     saved_at = time.monotonic()
                 if stop and not ended:
                     raise Preempted(
-                        f"{stop.signal.name}: saved after iteration {iteration} of {stage.iterations}"
+                        f"{stop.signal.name}: saved after iteration {iteration} of {stage.iterations}; "
+                        f"continue with: reinfer resume {run.path}"
                     )
     finally:
         metrics.close()
@@ -156,11 +157,11 @@ def _open_session(run: RunDirectory, resume: bool, start) -> None:
     sessions = run.manifest()["sessions"]
     if resume:
         sessions.append(provenance.session(provenance.command_line()))
-        first, now = sessions[0], sessions[-1]
-        changed = differences(first["versions"] | first["machine"], now["versions"] | now["machine"])
+        first, now = ({"code": s["code"]} | s["versions"] | s["machine"] for s in (sessions[0], sessions[-1]))
+        changed = differences(first, now)
         if changed:
             _log.warning(
-                "not the machine or versions of the start (%s): bytes may differ", "; ".join(changed)
+                "not the code, versions or machine of the start (%s): bytes may differ", "; ".join(changed)
             )
     device = jax.devices()[0]
     sessions[-1]["device"] = f"{jax.device_count()} x {device.platform} {device.device_kind}"

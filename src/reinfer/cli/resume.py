@@ -1,0 +1,48 @@
+"""``reinfer resume RUN``: continue a run; its settings are its own and cannot be changed."""
+
+from dataclasses import dataclass
+
+import tyro
+
+from reinfer.cli.parsing import parse
+from reinfer.cli.stages import build, load_stage
+from reinfer.runs.config import setting, validate
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOptions:
+    """Continue a run from its last checkpoint; it ends in the same bytes as if it had never stopped."""
+
+    run: tyro.conf.Positional[str]
+    """Folder of the run."""
+    checkpoint_interval_s: float = setting(60.0, "wall-clock seconds between checkpoints", low=0.0)
+    progress: bool = setting(True, "show a progress line")
+
+
+def run(arguments: list[str]) -> int:
+    """Continue a run."""
+    options = validate(parse(ResumeOptions, "reinfer resume", arguments))
+
+    from reinfer.runs.compilation import enable_cache
+    from reinfer.runs.directory import RunDirectory
+    from reinfer.runs.loop import fit
+
+    found = RunDirectory.open(options.run)
+    stage_class, presets = load_stage(found.stage)
+    config = found.load_config(type(presets["default"]))
+    print(f"run: {found.path}", flush=True)
+    if found.status() == "done":
+        print("it is done; nothing to resume")
+    else:
+        enable_cache()
+        interval_s = options.checkpoint_interval_s
+        fit(
+            build(stage_class, config),
+            found,
+            resume=True,
+            progress=options.progress,
+            checkpoint_interval_s=interval_s,
+        )
+    if found.model.exists():
+        print(f"model: {found.model}")
+    return 0

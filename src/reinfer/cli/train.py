@@ -1,0 +1,87 @@
+"""``reinfer train STAGE``: preset, overridden by a TOML file, overridden by options."""
+
+import dataclasses
+from typing import Annotated
+
+import tyro
+
+from reinfer.cli.parsing import flags, parse
+from reinfer.cli.stages import STAGES, build, load_stage
+from reinfer.runs.config import load, nearest, setting, validate
+from reinfer.runs.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """Options of every stage; where they end, the settings of the stage itself begin."""
+
+    preset: str = setting("default", "named settings to start from")
+    config: str | None = setting(None, "TOML file whose settings override the preset")
+    runs: str = setting("runs", "folder in which runs are kept")
+    name: str | None = setting(None, "name of the run; by default the time, the seed and the config's hash")
+    checkpoint_interval_s: float = setting(60.0, "wall-clock seconds between checkpoints", low=0.0)
+    progress: bool = setting(True, "show a progress line")
+
+
+def run(arguments: list[str]) -> int:
+    """Train a stage; prints where the run lies."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
+    name, *rest = arguments
+    stage_class, presets = load_stage(name)
+    prog = f"reinfer train {name}"
+    early = _own_options(rest, prog)
+    if early.preset not in presets:
+        raise ConfigError(
+            f"unknown preset {early.preset!r} of stage {name}; {nearest(early.preset, presets)}"
+        )
+    kind = type(presets["default"])
+    loaded = load(kind, presets[early.preset], early.config)
+    chosen = parse(_options_of(kind, loaded), prog, rest)
+    options, config = validate(chosen.options), validate(chosen.settings)
+
+    from reinfer.runs.compilation import enable_cache
+    from reinfer.runs.directory import RunDirectory
+    from reinfer.runs.loop import fit
+    from reinfer.runs.provenance import command_line
+
+    enable_cache()
+    stage = build(stage_class, config)
+    made = RunDirectory.create(options.runs, name, config, command_line(), stage.parents(), options.name)
+    print(f"run: {made.path}", flush=True)
+    fit(stage, made, progress=options.progress, checkpoint_interval_s=options.checkpoint_interval_s)
+    if made.model.exists():
+        print(f"model: {made.model}")
+    return 0
+
+
+def _own_options(arguments: list[str], prog: str) -> TrainOptions:
+    """``TrainOptions`` alone, needed before the settings of the stage can be parsed."""
+    own = flags(TrainOptions)
+    picked, taking = [], False
+    for argument in arguments:
+        if argument.startswith("--"):
+            taking = argument.partition("=")[0].replace("_", "-") in own
+        if taking:
+            picked.append(argument)
+    return parse(TrainOptions, prog, picked)
+
+
+def _options_of(kind, loaded):
+    """Dataclass of ``TrainOptions`` and the settings of a stage side by side, defaulting to ``loaded``."""
+    unnamed = tyro.conf.arg(name="")
+    return dataclasses.make_dataclass(
+        "Options",
+        [
+            ("options", Annotated[TrainOptions, unnamed], dataclasses.field(default=TrainOptions())),
+            ("settings", Annotated[kind, unnamed], dataclasses.field(default=loaded)),
+        ],
+        namespace={"__doc__": "Train a stage in a new run folder."},
+    )
+
+
+def _usage() -> str:
+    lines = [f"  {name:<8}{what}" for name, (_, what) in STAGES.items()]
+    head = "usage: reinfer train STAGE [OPTIONS]"
+    return "\n".join([head, "", "stages:", *lines, "", "reinfer train STAGE --help tells its settings."])
