@@ -92,7 +92,8 @@ def test_copies_do_not_alias_the_physics(body):
     np.testing.assert_array_equal(observation, kept[1])
 
 
-def test_diverged_physics_counts_as_a_fall_and_harms_no_other_copy(body):
+def test_diverged_physics_counts_as_a_fall_and_harms_no_other_copy(body, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo notes the event in MUJOCO_LOG.TXT where it is
     simulation, reference = started(body), started(body)
     simulation.qvel[1] = np.nan
     still = np.zeros((4, simulation.action_size))

@@ -103,7 +103,8 @@ def test_absolute_x_is_seen_on_request_only():
     assert whole[0] == info["task_state"][0]
 
 
-def test_diverged_physics_ends_the_episode_with_finite_values():
+def test_diverged_physics_ends_the_episode_with_finite_values(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo notes the event in MUJOCO_LOG.TXT where it is
     env = gymnasium.make(IDS[0]).unwrapped
     env.reset(seed=9)
     env._simulation.qvel[:] = np.inf

@@ -11,34 +11,38 @@ from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands, largest_target
 from reinfer.tasks import GOAL, VELOCITY, commanded_value
 
-#: Time constant of the averaged error, about a gait cycle.
-AVERAGING_S = 0.5
+#: Time constant of the averaged error, about a gait cycle; and how long after a command averaging begins.
+AVERAGING_S, SETTLING_S = 0.5, 1.0
 
 
-def tracking_error(task_state, commands: Commands) -> np.ndarray:
-    """Controlled value minus target, in the channel's unit, shape (N,)."""
-    return commanded_value(commands.kind, task_state) - commands.target
+def tracking_error(before, after, commands: Commands, control_dt_s: float) -> np.ndarray:
+    """Controlled value minus target over one control step, in the channel's unit, shape (N,).
 
-
-def averaged_error(average, before, after, commands: Commands, control_dt_s: float) -> np.ndarray:
-    """One step of the exponential average of the tracking error with time constant ``AVERAGING_S``, shape
-    (N,).
-
-    Speed counts as distance over time, from the task-space states ``before`` and ``after`` the step (N, 6):
-    the velocity at the end of a control step is a biased sample of a gait that is in phase with the
-    control.
+    Args:
+        before, after: task-space states (N, 6). Speed is distance over time: the velocity at the end of a
+            control step is a biased sample of a gait that keeps in phase with the control.
     """
-    mean_speed_error = (after[:, 0] - before[:, 0]) / control_dt_s - commands.target
-    error = np.where(commands.kind == VELOCITY, mean_speed_error, tracking_error(after, commands))
-    return average + (error - average) * (1.0 - np.exp(-control_dt_s / AVERAGING_S))
+    mean_speed = (after[:, 0] - before[:, 0]) / control_dt_s
+    value = np.where(commands.kind == VELOCITY, mean_speed, commanded_value(commands.kind, after))
+    return value - commands.target
 
 
-def velocity_reward(error, average, target) -> np.ndarray:
-    """In [0, 1], shape (N,): tracking at once (half) and on average (half, sharp relative to the speed)."""
+def averaged_error(average, error, age_s, control_dt_s: float) -> np.ndarray:
+    """One step of the exponential average of ``error``, shape (N,); zero while the command is young.
+
+    Were the error of the change-over averaged too, running too fast would pay until it is made up for, and a
+    policy without memory would then always run too fast.
+    """
+    moved = average + (error - average) * (1.0 - np.exp(-control_dt_s / AVERAGING_S))
+    return np.where(age_s > SETTLING_S, moved, 0.0)
+
+
+def velocity_reward(error, average, age_s, target) -> np.ndarray:
+    """In [0, 1], shape (N,): tracking at once (half) and, once settled, on average (half, sharp)."""
     at_once = 0.25 * np.exp(-np.abs(error)) + 0.25 * np.exp(-np.square(error / 0.3))
     scale = 0.01 + 0.03 * np.abs(target)
     on_average = 0.25 * np.exp(-np.square(average / 0.2)) + 0.25 * np.exp(-np.abs(average) / scale)
-    return at_once + on_average
+    return at_once + np.where(age_s > SETTLING_S, on_average, 0.0)
 
 
 def goal_reward(error, speed, highest_speed: float) -> np.ndarray:
@@ -49,18 +53,20 @@ def goal_reward(error, speed, highest_speed: float) -> np.ndarray:
     return there + 0.2 * np.exp(-distance) + 0.3 * np.exp(-np.square((speed - wanted_speed) / 0.5))
 
 
-def tracking_reward(task_state, commands: Commands, average, action, ranges: CommandRange) -> np.ndarray:
+def tracking_reward(
+    error, average, age_s, speed, commands: Commands, action, ranges: CommandRange
+) -> np.ndarray:
     """Reward of one control step, shape (N,).
 
     Args:
-        task_state: task-space states reached (N, 6).
-        average: averaged tracking error after the step (N,).
+        error, average: tracking error of the step and its average (N,).
+        age_s: time since the command was given (N,).
+        speed: vx reached, m/s (N,).
         action: executed actions (N, A) in [-1, 1].
     """
-    error = tracking_error(task_state, commands)
-    goal = goal_reward(error, task_state[:, 3], ranges.speed_mps[1])
-    tracking = np.where(commands.kind == GOAL, goal, velocity_reward(error, average, commands.target))
-    return tracking - 0.01 * np.square(action).sum(-1)
+    goal = goal_reward(error, speed, ranges.speed_mps[1])
+    velocity = velocity_reward(error, average, age_s, commands.target)
+    return np.where(commands.kind == GOAL, goal, velocity) - 0.01 * np.square(action).sum(-1)
 
 
 def draw_commands(rng: np.random.Generator, x, ranges: CommandRange) -> Commands:

@@ -6,7 +6,7 @@ and the time limit end a trajectory for the purpose of credit but not its value;
 end.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
@@ -26,10 +26,23 @@ from reinfer.control.ppo import (
     mean_action,
     update,
 )
-from reinfer.control.tracking import averaged_error, draw_commands, tracking_error, tracking_reward
+from reinfer.control.tracking import (
+    SETTLING_S,
+    averaged_error,
+    draw_commands,
+    tracking_error,
+    tracking_reward,
+)
 from reinfer.runs import random
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.errors import ConfigError
 from reinfer.simulation import BatchSimulation
+
+#: Input columns that the value estimate has beyond those of the policy.
+CRITIC_INPUTS = 2
+
+#: Where annealing ends.
+FINAL_STD, FINAL_LEARNING_RATE = 0.03, 2e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +51,7 @@ class LowLevelConfig:
 
     body: str = setting("half_cheetah", "robot that learns", choices=tuple(ROBOTS))
     seed: int = setting(0, "seed of all randomness", low=0)
-    iterations: int = setting(1000, "updates in all", low=1)
+    iterations: int = setting(1500, "updates in all", low=1)
     simulations: int = setting(256, "copies of the body stepped at once", low=1)
     horizon: int = setting(32, "control steps per simulation and update", low=2)
     hidden: int = setting(128, "width of the two hidden layers of policy and value", low=1)
@@ -51,7 +64,7 @@ class LowLevelConfig:
         1e-3, "bound on the steered learning rate, until annealing", low=1e-8
     )
     entropy_weight: float = setting(0.002, "bonus on the log standard deviation, until annealing", low=0.0)
-    anneal_from: float = setting(0.6, "fraction of the run after which exploration fades", low=0.0, high=1.0)
+    anneal_from: float = setting(0.5, "fraction of the run after which exploration fades", low=0.0, high=1.0)
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
@@ -70,6 +83,11 @@ class LowLevelStage:
 
     def __init__(self, config: LowLevelConfig):
         self.config = validate(config)
+        if config.simulations * config.horizon % config.minibatches:
+            raise ConfigError(
+                f"minibatches: {config.minibatches} is not allowed; it must divide simulations x horizon"
+                f" = {config.simulations * config.horizon}"
+            )
         self.body = robot(config.body)
         self.ranges = self.body.commands
         self.iterations = config.iterations
@@ -93,9 +111,9 @@ class LowLevelStage:
     # ---- state
 
     def init(self) -> LearnerState:
-        """Fresh networks; one extra input column, the averaged error, is the critic's alone."""
+        """Fresh networks; the critic alone sees the averaged error and the age of the command."""
         hidden = (self.config.hidden, self.config.hidden)
-        inputs = self.policy_inputs + 1
+        inputs = self.policy_inputs + CRITIC_INPUTS
         networks = init_actor_critic(
             random.key(self.config.seed, "networks"),
             self.policy_inputs,
@@ -114,12 +132,12 @@ class LowLevelStage:
         self.age = rng.integers(0, self.episode_steps, count)
         self.commands = draw_commands(rng, self.simulation.qpos[:, 0], self.ranges)
         self.change_rate = self._draw_change_rate(rng, count)
-        self.average = tracking_error(self.simulation.task_state(), self.commands)
+        self.average, self.command_age_s = np.zeros(count), np.zeros(count)
 
     @staticmethod
     def _draw_change_rate(rng, count):
         """Command changes per second: mostly one in 4 s, sometimes as fast as a higher level may be."""
-        return np.where(rng.random(count) < 0.8, 0.25, 2.0)
+        return rng.choice([0.25, 1.0, 4.0], count, p=[0.6, 0.25, 0.15])
 
     # ---- one iteration: collect, update
 
@@ -131,30 +149,36 @@ class LowLevelStage:
         return state, metrics | {name: float(value) for name, value in learning.items()}
 
     def _schedule(self, iteration: int) -> Schedule:
-        """Constant, then linearly down: at the end no entropy bonus, a small learning rate, little noise."""
+        """Constant, then annealed: at the end no entropy bonus, a small learning rate, little noise.
+
+        What counts is the policy without noise; with much noise a body runs at other speeds than without.
+        """
         start = self.config.anneal_from * self.iterations
         left = 1.0 - max(0.0, iteration - start) / max(1.0, self.iterations - start)
+        rate = FINAL_LEARNING_RATE + (self.config.highest_learning_rate - FINAL_LEARNING_RATE) * left
         return Schedule(
             target_kl=np.float32(self.config.target_kl),
             entropy_weight=np.float32(self.config.entropy_weight * left),
-            highest_learning_rate=np.float32(2e-5 + (self.config.highest_learning_rate - 2e-5) * left),
-            highest_std=np.float32(0.1 + 0.9 * left),
+            highest_learning_rate=np.float32(rate),
+            highest_std=np.float32(FINAL_STD ** (1.0 - left)),
         )
 
     def _inputs(self, ids=slice(None)) -> np.ndarray:
-        """Rows for the networks: body observation, command features, averaged error; float32."""
+        """Rows for the networks: body observation, command features; averaged error, command age; float32."""
         state = self.simulation.task_state()[ids]
         commands = Commands(self.commands.kind[ids], self.commands.target[ids])
         features = command_features(state, commands, self.ranges)
-        average = np.clip(self.average[ids, None] / 0.2, -3.0, 3.0)
-        rows = np.concatenate([self.simulation.observation()[ids], features, average], -1).astype(np.float32)
+        average = np.clip(self.average[ids] / 0.2, -3.0, 3.0)
+        age = np.minimum(self.command_age_s[ids] / SETTLING_S, 2.0)
+        parts = (self.simulation.observation()[ids], features, average[:, None], age[:, None])
+        rows = np.concatenate(parts, axis=-1).astype(np.float32)
         # Physics that went non-finite counts as a fall; its last row must not poison the value estimate.
         return np.nan_to_num(rows)
 
     def _collect(self, state: LearnerState, rng: np.random.Generator):
         config, simulation = self.config, self.simulation
         shape = (config.horizon, config.simulations)
-        inputs = np.empty((*shape, self.policy_inputs + 1), np.float32)
+        inputs = np.empty((*shape, self.policy_inputs + CRITIC_INPUTS), np.float32)
         next_inputs = np.empty_like(inputs)
         std = np.exp(np.asarray(state.networks.log_std))
         actions = std * rng.standard_normal((*shape, simulation.action_size), np.float32)
@@ -168,15 +192,23 @@ class LowLevelStage:
             simulation.step(executed)
             self.age += 1
             fallen, reached = simulation.fallen(), simulation.task_state()
-            dt = simulation.control_dt_s
-            self.average = averaged_error(self.average, before, reached, self.commands, dt)
-            earned = tracking_reward(reached, self.commands, self.average, executed, self.ranges)
+            earned = self._reward(before, reached, executed)
             rewards[step] = np.where(fallen, 0.0, earned)
             terminal[step] = fallen
             present = next_inputs[step] = self._inputs()
             cut[step], present = self._renew(rng, fallen, present)
         metrics = {"reward": float(rewards.mean()), "falls": float(terminal.sum())}
         return Rollout(inputs, next_inputs, actions, rewards, terminal, cut), metrics
+
+    def _reward(self, before, reached, executed):
+        """Advance the averaged error by one control step and score the step, shape (N,)."""
+        dt = self.simulation.control_dt_s
+        self.command_age_s += dt
+        error = tracking_error(before, reached, self.commands, dt)
+        self.average = averaged_error(self.average, error, self.command_age_s, dt)
+        return tracking_reward(
+            error, self.average, self.command_age_s, reached[:, 3], self.commands, executed, self.ranges
+        )
 
     def _renew(self, rng, fallen, present):
         """Reset what fell or ran out of time, hand out new commands: (rows cut, inputs from here on)."""
@@ -190,7 +222,7 @@ class LowLevelStage:
             self.change_rate[ended] = self._draw_change_rate(rng, len(ended))
             fresh = draw_commands(rng, self.simulation.qpos[ids, 0], self.ranges)
             self.commands.kind[ids], self.commands.target[ids] = fresh
-            self.average[ids] = tracking_error(self.simulation.task_state(), self.commands)[ids]
+            self.average[ids], self.command_age_s[ids] = 0.0, 0.0
             present = present.copy()
             present[ids] = self._inputs(ids)
         return over | changing, present
@@ -210,4 +242,4 @@ class LowLevelStage:
     def export(self, state: LearnerState, folder: Path, provenance: dict) -> None:
         """Write the policy as a model folder."""
         policy = self.policy(jax.device_get(state))
-        policy.save(folder, config=asdict(self.config), metrics={}, provenance=provenance)
+        policy.save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)

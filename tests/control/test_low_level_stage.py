@@ -1,0 +1,211 @@
+"""The low-level stage: deterministic, resumable at boundaries, learning; its policy, its evaluation."""
+
+import json
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from reinfer.bodies import HALF_CHEETAH, CommandRange
+from reinfer.control import low_level_policy
+from reinfer.control.commands import Commands
+from reinfer.control.low_level_policy import LowLevelPolicy
+from reinfer.control.networks import init_mlp
+from reinfer.control.normalisation import init_moments
+from reinfer.control.ppo import update
+from reinfer.evaluation.low_level import evaluate_low_level, unseen_commands
+from reinfer.runs.errors import ArtifactError, ConfigError
+from reinfer.stages.low_level import PRESETS, LowLevelStage
+from reinfer.tasks import GOAL, VELOCITY
+
+SMALL = replace(PRESETS["quick"], simulations=16, horizon=8, iterations=60, hidden=16, threads=1)
+
+
+def random_policy(ranges=HALF_CHEETAH.commands, seed=0):
+    inputs = HALF_CHEETAH.observation_size(HALF_CHEETAH.model()) + 8
+    return LowLevelPolicy(
+        "half_cheetah", ranges, init_moments(inputs), init_mlp(jax.random.key(seed), (inputs, 16, 6))
+    )
+
+
+def run(stage, state, iterations):
+    metrics = []
+    for iteration in iterations:
+        if iteration % stage.sync_interval == 0:
+            stage.begin(iteration)
+        state, row = stage.iterate(state, iteration)
+        metrics.append(row)
+    return state, metrics
+
+
+def same(a, b):
+    return all(
+        x.tobytes() == y.tobytes()
+        for x, y in zip(*(map(np.asarray, jax.tree.leaves(tree)) for tree in (a, b)), strict=True)
+    )
+
+
+def test_resuming_at_a_boundary_changes_no_byte():
+    whole_stage = LowLevelStage(SMALL)
+    boundary = whole_stage.sync_interval
+    middle, _ = run(whole_stage, whole_stage.init(), range(boundary))
+    end, metrics = run(whole_stage, middle, range(boundary, boundary + 5))
+    resumed, again = run(LowLevelStage(SMALL), middle, range(boundary, boundary + 5))
+    assert same(end, resumed) and metrics == again
+    assert all(type(value) is float and np.isfinite(value) for row in metrics for value in row.values())
+
+
+def test_seed_and_threads():
+    (first, _), (other_threads, _), (other_seed, _) = (
+        run(stage, stage.init(), range(3))
+        for stage in map(LowLevelStage, (SMALL, replace(SMALL, threads=2), replace(SMALL, seed=1)))
+    )
+    assert same(first, other_threads) and not same(first, other_seed)
+
+
+def test_evaluation_changes_no_training_byte():
+    plain, evaluated = LowLevelStage(SMALL), LowLevelStage(SMALL)
+    expected, _ = run(plain, plain.init(), range(4))
+    state, _ = run(evaluated, evaluated.init(), range(2))
+    evaluate_low_level(evaluated.policy(state), HALF_CHEETAH, 0, per_kind=2, threads=1)
+    state, _ = run(evaluated, state, range(2, 4))
+    assert same(expected, state)
+
+
+def test_update_compiles_once():
+    stage = LowLevelStage(replace(SMALL, simulations=12))
+    before = update._cache_size()
+    run(stage, stage.init(), range(6))
+    assert update._cache_size() == before + 1
+
+
+def test_rows_are_cut_exactly_where_something_new_begins():
+    stage = LowLevelStage(replace(SMALL, simulations=64, horizon=32, episode_s=2.0))
+    stage.begin(0)
+    rollout, _ = stage._collect(stage.init(), np.random.default_rng(0))
+    follows = (rollout.inputs[1:] == rollout.next_inputs[:-1]).all(-1)
+    cut = rollout.cut[:-1].astype(bool)
+    assert 0.02 < cut.mean() < 0.2
+    assert follows[~cut].all(), "without a cut the next row is the successor"
+    assert not follows[cut].any(), "a cut row has a successor of its own"
+    assert (rollout.cut >= rollout.terminal).all()
+
+
+def test_diverged_physics_is_a_terminal_step_and_poisons_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo notes the event in MUJOCO_LOG.TXT where it is
+    stage = LowLevelStage(SMALL)
+    stage.begin(0)
+    stage.simulation.qvel[3] = np.nan
+    state = stage.init()
+    rollout, metrics = stage._collect(state, np.random.default_rng(0))
+    assert rollout.terminal[0, 3] == 1 and rollout.rewards[0, 3] == 0
+    assert all(np.isfinite(array).all() for array in rollout) and np.isfinite(metrics["reward"])
+
+
+def test_bad_settings_are_refused_before_any_work():
+    for change, message in (
+        ({"body": "unicorn"}, "body: 'unicorn' .*half_cheetah"),
+        ({"simulations": 0}, "simulations: 0 .*at least 1"),
+        ({"minibatches": 3}, "minibatches: 3 .*128"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            LowLevelStage(replace(SMALL, **change))
+
+
+@pytest.mark.learning
+def test_learns_to_follow():
+    """A minute's worth of default training squeezed: errors fall far below those of doing nothing."""
+    stage = LowLevelStage(replace(PRESETS["quick"], iterations=120, simulations=128))
+    state, metrics = run(stage, stage.init(), range(stage.iterations))
+    rewards = [row["reward"] for row in metrics]
+    assert np.mean(rewards[-10:]) > np.mean(rewards[:10]) + 0.15
+    result = evaluate_low_level(stage.policy(state), HALF_CHEETAH, 1, per_kind=32)
+    assert result["goal_error_m"] < 0.4, "standing still scores 1.65 m"
+    assert result["speed_error_windowed"] < 0.5, "standing still scores 1"
+
+
+def test_policy_survives_export(tmp_path):
+    stage = LowLevelStage(SMALL)
+    state, _ = run(stage, stage.init(), range(2))
+    stage.export(state, tmp_path / "model", {"stage": "low"})
+    policy, loaded = stage.policy(state), LowLevelPolicy.load(tmp_path / "model")
+    assert (loaded.body, loaded.ranges) == ("half_cheetah", stage.ranges) and len(loaded.sha256) == 64
+    rng = np.random.default_rng(0)
+    observation, task_state = rng.normal(size=(5, 17)), rng.normal(size=(5, 6))
+    commands = Commands(np.array([0, 1, 0, 1, 0]), rng.normal(size=5))
+    actions = loaded.act(observation, task_state, commands)
+    assert actions.shape == (5, 6) and np.abs(actions).max() <= 1.0
+    np.testing.assert_array_equal(actions, policy.act(observation, task_state, commands))
+
+
+def test_other_models_are_not_policies(tmp_path):
+    with pytest.raises(ArtifactError):
+        LowLevelPolicy.load(tmp_path)
+
+
+def test_policy_compiles_once_per_number_of_simulations():
+    policy, traced = random_policy(), low_level_policy._mean_action._cache_size()
+    for count in (7, 9, 7, 7, 9):
+        policy.act(
+            np.zeros((count, 17)), np.zeros((count, 6)), Commands(np.zeros(count, int), np.ones(count))
+        )
+    assert low_level_policy._mean_action._cache_size() == traced + 2
+
+
+def test_unseen_commands_lie_in_the_test_range_both_ways():
+    x, rng = np.full(400, 2.0), np.random.default_rng(0)
+    for kind, origin in ((GOAL, 2.0), (VELOCITY, 0.0)):
+        asked = unseen_commands(kind, x, CommandRange(), rng).target - origin
+        assert 0.3 <= np.abs(asked).min() < 0.35 and 2.95 < np.abs(asked).max() <= 3.0
+        assert (asked > 0).sum() == 200
+
+
+class Teleport:
+    """A policy whose body is moved by the test instead: exact and late followers with known errors."""
+
+    ranges = HALF_CHEETAH.commands
+
+    def __init__(self, offset, factor):
+        self.offset, self.factor = offset, factor
+
+    def move(self, simulation, commands, step):
+        goal = commands.kind == GOAL
+        x = np.where(goal, commands.target + self.offset, self.factor * commands.target * 0.05 * step)
+        simulation.qpos[:], simulation.qvel[:] = 0.0, 0.0
+        simulation.qpos[:, 0] = x
+
+
+def test_errors_are_those_of_the_motion(monkeypatch):
+    """Goals missed by 4 cm and speeds 5 % low score exactly that."""
+    follower = Teleport(offset=0.04, factor=0.95)
+    steps = {"count": 0}
+
+    def act(observation, task_state, commands):
+        follower.commands = commands
+        return np.zeros((len(observation), 6))
+
+    def step(simulation, action):
+        steps["count"] += 1
+        follower.move(simulation, follower.commands, steps["count"])
+
+    follower.act = act
+    monkeypatch.setattr("reinfer.simulation.BatchSimulation.step", step)
+    result = evaluate_low_level(follower, HALF_CHEETAH, 3, per_kind=8, threads=1)
+    assert result["goal_error_m"] == pytest.approx(0.04)
+    assert result["speed_error_windowed"] == pytest.approx(0.05)
+    assert result["fall_rate"] == 0 and result["stand_error_rad"] is None
+
+
+def test_result_is_plain_json_and_repeats():
+    first, second = (evaluate_low_level(random_policy(), HALF_CHEETAH, 2, per_kind=3) for _ in range(2))
+    assert first == second
+    assert list(first) == [
+        "goal_error_m",
+        "speed_error_windowed",
+        "stand_error_rad",
+        "fall_rate",
+        "by_command",
+    ]
+    assert json.loads(json.dumps(first, allow_nan=False)) == first
+    assert len(first["by_command"]) == 6
