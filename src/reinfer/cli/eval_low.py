@@ -1,0 +1,47 @@
+"""``reinfer eval low``: how well a low-level policy follows commands it was never given in training."""
+
+import json as json_format
+
+import numpy as np
+
+from reinfer.bodies import robot
+from reinfer.control.low_level_policy import LowLevelPolicy
+from reinfer.evaluation.low_level import evaluate_low_level
+from reinfer.runs.directory import resolve
+from reinfer.runs.errors import ArtifactError, ConfigError
+
+
+def eval_low(body: str, model: str | None, seed: int, json: bool) -> int:
+    """Evaluate and print; returns the exit code.
+
+    Args:
+        body: name of the robot.
+        model: run, model folder or ``shipped:NAME``; None means ``shipped:low_BODY``.
+        seed: of the commands and of the initial noise.
+        json: print one JSON object instead of a summary.
+    Raises ConfigError on an unknown body, ArtifactError on a model that is not a policy of that body.
+    """
+    try:
+        robot_body = robot(body)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    folder = resolve(model or f"shipped:low_{body}")
+    policy = LowLevelPolicy.load(folder)
+    if policy.body != body:
+        raise ArtifactError(f"{folder} is a policy of body {policy.body!r}, not of {body!r}")
+    found = evaluate_low_level(policy, robot_body, seed)
+    print(json_format.dumps(found, indent=2) if json else "\n".join(summary(found)))
+    return 0
+
+
+def summary(found: dict) -> list[str]:
+    """Lines for a person: per kind the mean, median and worst error, and the share of falls."""
+    lines = [f"{'command':<10} {'unit':<9} {'number':>6} {'mean':>9} {'median':>9} {'worst':>9}"]
+    units = {"goal": "m", "velocity": "relative", "stand": "rad", "jump": "m/s"}
+    for kind, unit in units.items():
+        errors = [row["error"] for row in found["by_command"] if row["kind"] == kind]
+        if errors:
+            values = (np.mean(errors), np.median(errors), np.max(errors))
+            numbers = " ".join(f"{value:9.4f}" for value in values)
+            lines.append(f"{kind:<10} {unit:<9} {len(errors):>6} {numbers}")
+    return [*lines, f"falls: {100 * found['fall_rate']:.1f} % of 30 s episodes"]
