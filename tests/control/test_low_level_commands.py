@@ -13,6 +13,7 @@ from reinfer.control.commands import (
     clamp_commands,
     command_features,
     feature_size,
+    restrict,
     trained_kinds,
 )
 from reinfer.control.tracking import (
@@ -25,7 +26,7 @@ from reinfer.control.tracking import (
     tracking_reward,
     velocity_reward,
 )
-from reinfer.tasks import GOAL, JUMP, STAND, VELOCITY
+from reinfer.tasks import GOAL, JUMP, KINDS, STAND, VELOCITY
 
 RANGES = CommandRange(goal_m=3.0, speed_mps=(0.3, 3.0))
 ALL = replace(RANGES, stand_rad=(0.5, 1.5), jump_mps=(1.5, 3.0))
@@ -103,6 +104,22 @@ def test_untrained_kinds_are_refused():
         clamp_commands(command(9, 1.0), state(), RANGES)
 
 
+def test_restricting_the_kinds():
+    assert restrict(ALL, ("goal", "velocity")) == RANGES
+    assert restrict(ALL, ("goal", "velocity", "jump")) == replace(ALL, stand_rad=None)
+    for kinds in (("goal",), ("goal", "velocity", "flip")):
+        with pytest.raises(ValueError, match="kinds: .*stand, jump"):
+            restrict(ALL, kinds)
+
+
+def test_training_commands_of_every_kind():
+    commands = draw_commands(np.random.default_rng(1), np.zeros(8000), ALL)
+    np.testing.assert_allclose(np.bincount(commands.kind) / 8000, 0.25, atol=0.02)
+    stands, jumps = (commands.target[commands.kind == kind] for kind in (STAND, JUMP))
+    assert 0.5 <= np.abs(stands).min() < 0.52 and 1.48 < stands.max() <= 1.5 and stands.min() < -1.48
+    assert 1.5 <= jumps.min() < 1.52 and 2.97 < jumps.max() <= 3.0
+
+
 def test_training_commands_cover_the_range_down_to_zero():
     x = np.full(20_000, 7.0)
     commands = draw_commands(np.random.default_rng(0), x, RANGES)
@@ -156,5 +173,5 @@ def test_changing_over_leaves_no_debt():
 
 
 def test_the_robot_declares_its_ranges():
-    assert HALF_CHEETAH.commands.goal_m == 3.0
-    assert HALF_CHEETAH.commands.speed_mps == (0.3, 3.0)
+    assert restrict(HALF_CHEETAH.commands, ("goal", "velocity")) == RANGES
+    assert restrict(HALF_CHEETAH.commands, KINDS) == HALF_CHEETAH.commands

@@ -9,7 +9,7 @@ import pytest
 
 from reinfer.bodies import HALF_CHEETAH, CommandRange
 from reinfer.control import low_level_policy
-from reinfer.control.commands import Commands
+from reinfer.control.commands import Commands, restrict
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
 from reinfer.control.normalisation import init_moments
@@ -17,12 +17,13 @@ from reinfer.control.ppo import update
 from reinfer.evaluation.low_level import evaluate_low_level, unseen_commands
 from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.stages.low_level import PRESETS, LowLevelStage
-from reinfer.tasks import GOAL, VELOCITY
+from reinfer.tasks import GOAL, KINDS, VELOCITY
 
+RANGES = restrict(HALF_CHEETAH.commands, ("goal", "velocity"))
 SMALL = replace(PRESETS["quick"], simulations=16, horizon=8, iterations=60, hidden=16, threads=1)
 
 
-def random_policy(ranges=HALF_CHEETAH.commands, seed=0):
+def random_policy(ranges=RANGES, seed=0):
     inputs = HALF_CHEETAH.observation_size(HALF_CHEETAH.model()) + 8
     return LowLevelPolicy(
         "half_cheetah", ranges, init_moments(inputs), init_mlp(jax.random.key(seed), (inputs, 16, 6))
@@ -125,6 +126,15 @@ def test_learns_to_follow():
     assert result["speed_error_windowed"] < 0.5, "standing still scores 1"
 
 
+def test_stands_and_jumps_can_be_learned_and_evaluated_too():
+    stage = LowLevelStage(replace(SMALL, kinds=KINDS))
+    state, metrics = run(stage, stage.init(), range(2))
+    assert np.isfinite(metrics[-1]["reward"])
+    result = evaluate_low_level(stage.policy(state), HALF_CHEETAH, 0, per_kind=2)
+    assert 0 < result["stand_error_rad"] < np.pi
+    assert [row["kind"] for row in result["by_command"]] == [kind for kind in KINDS for _ in range(2)]
+
+
 def test_policy_survives_export(tmp_path):
     stage = LowLevelStage(SMALL)
     state, _ = run(stage, stage.init(), range(2))
@@ -164,7 +174,7 @@ def test_unseen_commands_lie_in_the_test_range_both_ways():
 class Teleport:
     """A policy whose body is moved by the test instead: exact and late followers with known errors."""
 
-    ranges = HALF_CHEETAH.commands
+    ranges = RANGES
 
     def __init__(self, offset, factor):
         self.offset, self.factor = offset, factor

@@ -12,7 +12,10 @@ from reinfer.tasks import TaskDistribution
 
 @dataclass(frozen=True, slots=True)
 class CommandRange:
-    """Commands a low-level policy is trained on: goals relative to x (m), speeds, pitch (rad), |vz| (m/s)."""
+    """Commands a body can be trained on: goals relative to x (m), speeds, pitch (rad), |vz| (m/s).
+
+    ``stand_rad`` and ``jump_mps`` are None where the body, or the policy, does not know such commands.
+    """
 
     goal_m: float = 3.0
     speed_mps: tuple[float, float] = (0.3, 3.0)

@@ -4,6 +4,7 @@ A command is a kind and an absolute task-space target. A network sees it *relati
 nothing it learns depends on where on the line it stands.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,24 @@ def trained_kinds(ranges: CommandRange) -> tuple[int, ...]:
     """Kinds of command (indices into ``KINDS``) that ``ranges`` covers, ascending."""
     optional = ((STAND, ranges.stand_rad), (JUMP, ranges.jump_mps))
     return (GOAL, VELOCITY, *(kind for kind, limits in optional if limits is not None))
+
+
+def restrict(ranges: CommandRange, kinds) -> CommandRange:
+    """``ranges`` without the stands and jumps, unless ``kinds`` (names) has them.
+
+    Raises ValueError where ``kinds`` lacks goals or velocities, which every policy must know, or has a kind
+    that ``ranges`` does not cover.
+    """
+    known = [KINDS[kind] for kind in trained_kinds(ranges)]
+    if not {"goal", "velocity"} <= set(kinds) <= set(known):
+        raise ValueError(
+            f"kinds: {tuple(kinds)} must have goal and velocity, and may have {', '.join(known[2:])}"
+        )
+    return replace(
+        ranges,
+        stand_rad=ranges.stand_rad if "stand" in kinds else None,
+        jump_mps=ranges.jump_mps if "jump" in kinds else None,
+    )
 
 
 def largest_target(kind: int, ranges: CommandRange) -> float:

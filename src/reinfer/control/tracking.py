@@ -8,8 +8,8 @@ running body's speed oscillates within a step and what is asked for is its mean.
 import numpy as np
 
 from reinfer.bodies import CommandRange
-from reinfer.control.commands import Commands, largest_target
-from reinfer.tasks import GOAL, VELOCITY, commanded_value
+from reinfer.control.commands import Commands, largest_target, trained_kinds
+from reinfer.tasks import GOAL, JUMP, STAND, VELOCITY, commanded_value
 
 #: Time constant of the averaged error, about a gait cycle; and how long after a command averaging begins.
 AVERAGING_S, SETTLING_S = 0.5, 1.0
@@ -53,9 +53,13 @@ def goal_reward(error, speed, highest_speed: float) -> np.ndarray:
     return there + 0.2 * np.exp(-distance) + 0.3 * np.exp(-np.square((speed - wanted_speed) / 0.5))
 
 
-def tracking_reward(
-    error, average, age_s, speed, commands: Commands, action, ranges: CommandRange
-) -> np.ndarray:
+def hold_reward(error, sharp) -> np.ndarray:
+    """In [0, 1], shape (N,): holding a channel at a value, to a precision of about ``sharp``."""
+    wide = 0.4 * np.exp(-np.abs(error)) + 0.3 * np.exp(-np.square(error / 0.3))
+    return wide + 0.3 * np.exp(-np.abs(error) / sharp)
+
+
+def tracking_reward(error, average, age_s, speed, commands, action, ranges: CommandRange) -> np.ndarray:
     """Reward of one control step, shape (N,).
 
     Args:
@@ -64,23 +68,34 @@ def tracking_reward(
         speed: vx reached, m/s (N,).
         action: executed actions (N, A) in [-1, 1].
     """
-    goal = goal_reward(error, speed, ranges.speed_mps[1])
-    velocity = velocity_reward(error, average, age_s, commands.target)
-    return np.where(commands.kind == GOAL, goal, velocity) - 0.01 * np.square(action).sum(-1)
+    by_kind = {
+        GOAL: goal_reward(error, speed, ranges.speed_mps[1]),
+        VELOCITY: velocity_reward(error, average, age_s, commands.target),
+        STAND: hold_reward(error, sharp=0.05),
+        JUMP: hold_reward(error, sharp=0.3),
+    }
+    tracking = np.select([commands.kind == kind for kind in by_kind], list(by_kind.values()))
+    return tracking - 0.01 * np.square(action).sum(-1)
 
 
 def draw_commands(rng: np.random.Generator, x, ranges: CommandRange) -> Commands:
-    """Training commands for bodies at ``x`` (N,): half goals, half velocities.
+    """Training commands for bodies at ``x`` (N,), every trained kind as often.
 
-    Magnitudes mix a uniform law over the range (a third beyond it for goals, since far goals saturate), a
-    log-uniform law down to small targets, where relative accuracy is hard, and exact zeros.
+    Goals and velocities, both ways, mix a uniform law over the range (a third beyond it for goals, since
+    far goals saturate), a log-uniform law down to small targets, where relative accuracy is hard, and exact
+    zeros. Stands and jumps are uniform over their range.
     """
     count = len(x)
-    kind = np.where(rng.random(count) < 0.5, GOAL, VELOCITY)
-    limit = np.where(kind == GOAL, largest_target(GOAL, ranges), largest_target(VELOCITY, ranges))
-    uniform = rng.random(count) * np.where(kind == GOAL, 4.0 / 3.0, 1.0)
+    kinds = trained_kinds(ranges)
+    kind = np.array(kinds)[rng.integers(0, len(kinds), count)]
+    limit = np.select([kind == k for k in kinds], [largest_target(k, ranges) for k in kinds])
+    uniform = rng.random(count)
     logarithmic = np.exp(rng.uniform(np.log(0.02), 0.0, count))
     law = rng.random(count)
-    magnitude = limit * np.where(law < 0.6, uniform, np.where(law < 0.95, logarithmic, 0.0))
-    target = magnitude * rng.choice([-1.0, 1.0], count)
+    reach = np.where(kind == GOAL, 4.0 / 3.0, 1.0)
+    magnitude = limit * np.where(law < 0.6, reach * uniform, np.where(law < 0.95, logarithmic, 0.0))
+    for held, limits in ((STAND, ranges.stand_rad), (JUMP, ranges.jump_mps)):
+        if limits is not None:
+            magnitude = np.where(kind == held, limits[0] + (limits[1] - limits[0]) * uniform, magnitude)
+    target = magnitude * np.where(kind == JUMP, 1.0, rng.choice([-1.0, 1.0], count))
     return Commands(kind, np.where(kind == GOAL, x + target, target))

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from reinfer.bodies import ROBOTS, robot
-from reinfer.control.commands import Commands, command_features, feature_size
+from reinfer.control.commands import Commands, command_features, feature_size, restrict
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.normalisation import Moments
 from reinfer.control.ppo import (
@@ -37,6 +37,7 @@ from reinfer.runs import random
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.simulation import BatchSimulation
+from reinfer.tasks import KINDS
 
 #: Input columns that the value estimate has beyond those of the policy.
 CRITIC_INPUTS = 2
@@ -50,6 +51,7 @@ class LowLevelConfig:
     """Everything a run of the low-level stage depends on."""
 
     body: str = setting("half_cheetah", "robot that learns", choices=tuple(ROBOTS))
+    kinds: tuple[str, ...] = setting(("goal", "velocity"), "kinds of command to learn", choices=KINDS)
     seed: int = setting(0, "seed of all randomness", low=0)
     iterations: int = setting(1500, "updates in all", low=1)
     simulations: int = setting(256, "copies of the body stepped at once", low=1)
@@ -72,6 +74,7 @@ class LowLevelConfig:
 PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=60, simulations=64),
+    "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
 }
 
 
@@ -89,7 +92,7 @@ class LowLevelStage:
                 f" = {config.simulations * config.horizon}"
             )
         self.body = robot(config.body)
-        self.ranges = self.body.commands
+        self.ranges = restrict(self.body.commands, config.kinds)
         self.iterations = config.iterations
         self.sync_interval = 25
         self.steps_per_iteration = config.simulations * config.horizon
