@@ -1,0 +1,112 @@
+"""Tracks: what the body did against simulated seconds, beside what it should have found out and done."""
+
+import numpy as np
+
+from reinfer.tasks import CHANNELS, FAMILIES, KINDS
+from reinfer.tasks.families import FAMILY_KIND
+from reinfer.viewing.series import moving_average
+from reinfer.viewing.style import KIND_UNIT, SOFT_INK, family_colour, new_figure, shades, style
+
+#: Speeds are averaged over this long, about a gait cycle, before they are drawn bold.
+GAIT_CYCLE_S = 0.5
+
+_TITLE = {
+    "goal": "Position tasks",
+    "velocity": "Velocity tasks",
+    "stand": "Pitch tasks",
+    "jump": "Jump tasks",
+}
+_LABEL = {"goal": "position x", "velocity": "speed", "stand": "pitch", "jump": "vertical speed"}
+
+
+def of_kind(record, kind: str) -> np.ndarray:
+    """Indices of the simulations of ``record`` whose task is of ``kind`` (a name in ``tasks.KINDS``)."""
+    return np.flatnonzero(FAMILY_KIND[np.asarray(record.tasks.family)] == KINDS.index(kind))
+
+
+def tracks_figure(records, kinds=("goal", "velocity"), limit: int = 12):
+    """One panel per kind of task: the rewarded channel over simulated time, the target dashed in the same colour.
+
+    Args:
+        records: ``RolloutRecord`` values, e.g. one per training seed; each is drawn thin.
+        kinds: panels, names in ``tasks.KINDS``.
+        limit: most tasks per panel; where there are more, evenly spaced ones by target are drawn.
+    """
+    with style():
+        figure, axes = new_figure(len(kinds))
+        for panel, kind in zip(axes, kinds, strict=True):
+            _draw(panel, records, kind, limit)
+    return figure
+
+
+def _draw(panel, records, kind: str, limit: int) -> None:
+    channel = CHANNELS.index(next(family.channel for family in FAMILIES if family.kind == kind))
+    unit = KIND_UNIT[kind]
+    labelled = {}
+    for record in records:
+        for simulation in _spread(record, of_kind(record, kind), limit):
+            family, target = int(record.tasks.family[simulation]), float(record.tasks.target[simulation])
+            colour = _colour(record, family, target)
+            values = record.task_state[:, simulation, channel]
+            values = np.abs(values) if kind == "jump" else values
+            seconds = np.arange(len(values)) * record.control_dt_s
+            if kind in ("velocity", "jump"):
+                panel.plot(seconds, values, color=colour, alpha=0.13, linewidth=0.5, rasterized=True)
+                values = moving_average(values, round(GAIT_CYCLE_S / record.control_dt_s))
+            panel.plot(seconds, values, color=colour, linewidth=1.0 if len(records) > 1 else 1.6, gid="track")
+            _mark_fall(panel, record, simulation, seconds, values)
+            labelled[target] = colour
+    last = max((len(record.task_state) - 1) * record.control_dt_s for record in records)
+    _targets(panel, labelled, last)
+    panel.set_title(_TITLE[kind])
+    panel.set_xlabel("simulated time (s)")
+    panel.set_ylabel(f"{_LABEL[kind]} ({unit})")
+    panel.set_xlim(0.0, last)
+    _frame(panel, list(labelled))
+
+
+def _targets(panel, labelled: dict[float, str], last: float) -> None:
+    """Dashed target lines with their values at the right end."""
+    for target, colour in labelled.items():
+        panel.axhline(target, color=colour, linestyle=(0, (5, 3)), linewidth=1.1, gid="target")
+        panel.annotate(
+            f"{target:+.2f}",
+            (last, target),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontsize=8,
+            annotation_clip=False,
+        )
+
+
+def _frame(panel, targets: list[float]) -> None:
+    """Leave room around the targets; what runs away further than that is cut off, not allowed to flatten the rest."""
+    if not targets:
+        panel.text(0.5, 0.5, "no such task", transform=panel.transAxes, ha="center", color=SOFT_INK)
+        return
+    low, high = min(0.0, *targets), max(0.0, *targets)
+    room = 0.3 * (high - low)
+    panel.set_ylim(low - room, high + room)
+
+
+def _colour(record, family: int, target: float):
+    """Shade by |target| among the tasks of the same family."""
+    sizes = np.abs(record.tasks.target[np.asarray(record.tasks.family) == family])
+    spread = float(np.ptp(sizes))
+    share = 0.3 + 0.7 * (abs(target) - sizes.min()) / spread if spread else 0.6
+    return tuple(shades(family_colour(family), [share])[0])
+
+
+def _spread(record, simulations, limit: int):
+    if len(simulations) <= limit:
+        return simulations
+    ordered = simulations[np.argsort(np.asarray(record.tasks.target)[simulations], kind="stable")]
+    return ordered[np.linspace(0, len(ordered) - 1, limit).round().astype(int)]
+
+
+def _mark_fall(panel, record, simulation, seconds, values) -> None:
+    fallen = np.flatnonzero(record.fallen[:, simulation])
+    if len(fallen):
+        panel.plot(seconds[fallen[0]], values[fallen[0]], "x", color="black", markersize=8, mew=2, gid="fall")
