@@ -3,7 +3,7 @@
 import numpy as np
 
 from reinfer.tasks import FAMILY_NAMES
-from reinfer.viewing.style import PALE, SERIES, SOFT_INK, family_colour, family_label, new_figure, style
+from reinfer.viewing.style import PALE, SOFT_INK, family_colour, family_label, new_figure, style
 
 #: Rows beyond this are pooled: the encoder's window holds no more.
 WINDOW_ROWS = 32
@@ -13,8 +13,9 @@ _TICKS = (1, 2, 5, 10, 20, 32)
 def decisions(records) -> dict[str, np.ndarray]:
     """Every decision in ``records`` that had at least one context row, flattened to (M,).
 
-    Returns ``rows``, ``family`` (true), ``probability`` (given to the true family), ``correct`` (whether it is the
-    most likely one) and ``target_error`` (|estimate - target| / |target|). Decisions after a fall are left out.
+    Returns ``rows``, ``family`` (true), ``probability`` (given to the true family), ``correct`` (whether it
+    is the most likely one) and ``target_error`` (|estimate - target| / |target|). Decisions after a fall are
+    left out.
     """
     parts = {name: [] for name in ("rows", "family", "probability", "correct", "target_error")}
     for record in records:
@@ -97,47 +98,3 @@ def _spread(found, what: str):
     values = [np.quantile(found[what][found["rows"] == row], (0.1, 0.9)) for row in rows]
     low, high = np.array(values).T if len(values) else (np.zeros(0), np.zeros(0))
     return rows, low, high
-
-
-def stride_figure(records, panels=("time", "histogram")):
-    """How long each sub-goal is pursued: chosen stride over simulated time, and how often each is chosen."""
-    with style():
-        figure, axes = new_figure(len(panels))
-        for panel, what in zip(axes, panels, strict=True):
-            {"time": _draw_stride_time, "histogram": _draw_stride_histogram}[what](panel, records)
-    return figure
-
-
-def _draw_stride_time(panel, records) -> None:
-    for family in np.unique(np.concatenate([np.asarray(record.tasks.family) for record in records])):
-        member = [record.stride[:, np.asarray(record.tasks.family) == family] for record in records]
-        length = min(len(stride) for stride in member)
-        stride = np.concatenate([part[:length] for part in member], axis=1)
-        seconds = np.arange(length) * records[0].control_dt_s
-        panel.plot(
-            seconds,
-            stride.mean(axis=1),
-            color=family_colour(family),
-            label=family_label(FAMILY_NAMES[family]),
-        )
-    panel.set_ylim(bottom=0.0)
-    panel.set_title("Stride over time")
-    panel.set_xlabel("simulated time (s)")
-    panel.set_ylabel("mean stride (control steps)")
-    panel.legend(loc="best")
-
-
-def _draw_stride_histogram(panel, records) -> None:
-    chosen = np.concatenate([record.stride[record.is_decision] for record in records])
-    largest = max(int(chosen.max(initial=1)), 2)
-    panel.hist(
-        chosen, bins=np.arange(0.5, largest + 1), color=SERIES[0], rwidth=0.85, weights=_percent(chosen)
-    )
-    panel.set_title("Chosen strides")
-    panel.set_xlabel("stride (control steps)")
-    panel.set_ylabel("share of decisions (%)")
-    panel.xaxis.get_major_locator().set_params(integer=True)
-
-
-def _percent(values):
-    return np.full(len(values), 100.0 / max(len(values), 1))

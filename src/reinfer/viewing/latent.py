@@ -26,7 +26,7 @@ _TSNE_POINTS = 800
 
 
 class Components(NamedTuple):
-    """Mixture components to draw: ``mean`` (K, D), ``covariance`` (K, D, D), ``weight`` (K,) summing to at most 1."""
+    """Components: ``mean`` (K, D), ``covariance`` (K, D, D), ``weight`` (K,) summing to at most 1."""
 
     mean: np.ndarray
     covariance: np.ndarray
@@ -145,24 +145,16 @@ def _scatter(panel, points, tasks: Tasks, is_guest) -> None:
 
 
 def _legend(figure, tasks: Tasks, with_guests: bool, names) -> None:
+    def key(label: str, **looks):
+        return Line2D([], [], linestyle="", label=label, **looks)
+
+    families = [FAMILY_NAMES[family] for family in np.unique(tasks.family)]
     handles = [
-        Line2D(
-            [],
-            [],
-            linestyle="",
-            marker=FAMILY_MARKER[name],
-            color=FAMILY_COLOUR[name],
-            label=family_label(name),
-        )
-        for name in (FAMILY_NAMES[family] for family in np.unique(tasks.family))
+        key(family_label(name), marker=FAMILY_MARKER[name], color=FAMILY_COLOUR[name]) for name in families
     ]
     if with_guests:
-        handles += [
-            Line2D(
-                [], [], linestyle="", marker="o", color=SOFT_INK, markersize=4, label=f"on the {names[0]}"
-            ),
-            Line2D([], [], linestyle="", marker="o", color=SOFT_INK, mec=INK, label=f"on the {names[1]}"),
-        ]
+        handles.append(key(f"on the {names[0]}", marker="o", color=SOFT_INK, markersize=4))
+        handles.append(key(f"on the {names[1]}", marker="o", color=SOFT_INK, markeredgecolor=INK))
     figure.legend(
         handles=handles,
         loc="outside lower center",

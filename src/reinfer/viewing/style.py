@@ -79,7 +79,7 @@ def style():
 def new_figure(columns: int = 1, rows: int = 1, *, panel_inches=(5.2, 3.5), **options):
     """A figure with ``rows x columns`` panels of ``panel_inches`` each; use it within ``style()``.
 
-    Panels of the default width stay readable on a telephone. Returns (figure, array of axes (rows * columns,)).
+    Panels of the default width stay readable on a telephone. Returns (figure, axes (rows * columns,)).
     """
     width, height = panel_inches
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
@@ -113,7 +113,7 @@ def shades(colour: str, share) -> np.ndarray:
 
 
 def svg_of(figure: Figure) -> str:
-    """The figure as one ``<svg>`` element that scales with the page around it; identical for identical figures."""
+    """The figure as one ``<svg>`` element that scales with its page; identical for identical figures."""
     buffer = io.StringIO()
     with style():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -134,7 +134,7 @@ def png_of(figure: Figure, dots_per_inch: int = 150) -> bytes:
 
 
 def save_figure(figure: Figure, path) -> None:
-    """Write ``figure`` to ``path``; the ending (png, svg, pdf) tells the format. Raises OSError if it cannot."""
+    """Write ``figure`` to ``path``, whose ending tells the format. Raises OSError if it cannot."""
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format=str(path).rpartition(".")[2], dpi=150)

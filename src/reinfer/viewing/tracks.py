@@ -25,7 +25,7 @@ def of_kind(record, kind: str) -> np.ndarray:
 
 
 def tracks_figure(records, kinds=("goal", "velocity"), limit: int = 12):
-    """One panel per kind of task: the rewarded channel over simulated time, the target dashed in the same colour.
+    """One panel per kind of task: the rewarded channel over simulated time, its target dashed.
 
     Args:
         records: ``RolloutRecord`` values, e.g. one per training seed; each is drawn thin.
@@ -82,7 +82,7 @@ def _targets(panel, labelled: dict[float, str], last: float) -> None:
 
 
 def _frame(panel, targets: list[float]) -> None:
-    """Leave room around the targets; what runs away further than that is cut off, not allowed to flatten the rest."""
+    """Leave room around the targets; what runs further away is cut off instead of flattening the rest."""
     if not targets:
         panel.text(0.5, 0.5, "no such task", transform=panel.transAxes, ha="center", color=SOFT_INK)
         return
