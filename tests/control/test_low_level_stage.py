@@ -15,7 +15,9 @@ from reinfer.control.networks import init_mlp
 from reinfer.control.normalisation import init_moments
 from reinfer.control.ppo import update
 from reinfer.evaluation.low_level import evaluate_low_level, unseen_commands
+from reinfer.runs.directory import RunDirectory
 from reinfer.runs.errors import ArtifactError, ConfigError
+from reinfer.runs.loop import fit
 from reinfer.stages.low_level import PRESETS, LowLevelStage
 from reinfer.tasks import GOAL, KINDS, VELOCITY
 
@@ -55,6 +57,28 @@ def test_resuming_at_a_boundary_changes_no_byte():
     resumed, again = run(LowLevelStage(SMALL), middle, range(boundary, boundary + 5))
     assert same(end, resumed) and metrics == again
     assert all(type(value) is float and np.isfinite(value) for row in metrics for value in row.values())
+
+
+def test_a_run_that_died_resumes_to_the_same_bytes(tmp_path, monkeypatch):
+    config = replace(SMALL, iterations=60)
+    whole = RunDirectory.create(tmp_path, "low", config, ["test"], [], name="whole")
+    fit(LowLevelStage(config), whole, progress=False)
+
+    broken = RunDirectory.create(tmp_path, "low", config, ["test"], [], name="broken")
+    stage = LowLevelStage(config)
+    iterate = stage.iterate
+
+    def die(state, iteration):
+        if iteration == 40:
+            raise KeyboardInterrupt
+        return iterate(state, iteration)
+
+    monkeypatch.setattr(stage, "iterate", die)
+    with pytest.raises(KeyboardInterrupt):
+        fit(stage, broken, progress=False, checkpoint_interval_s=0.0)
+    fit(LowLevelStage(config), broken, resume=True, progress=False)
+    for file in ("metrics.csv", "model/model.safetensors"):
+        assert (broken.path / file).read_bytes() == (whole.path / file).read_bytes(), file
 
 
 def test_seed_and_threads():
@@ -116,14 +140,16 @@ def test_bad_settings_are_refused_before_any_work():
 
 @pytest.mark.learning
 def test_learns_to_follow():
-    """A minute's worth of default training squeezed: errors fall far below those of doing nothing."""
-    stage = LowLevelStage(replace(PRESETS["quick"], iterations=120, simulations=128))
+    """After a few per cent of the default training, errors are far below those of doing nothing."""
+    stage = LowLevelStage(
+        replace(PRESETS["default"], iterations=240, simulations=128, horizon=16, anneal_from=0.7)
+    )
     state, metrics = run(stage, stage.init(), range(stage.iterations))
     rewards = [row["reward"] for row in metrics]
-    assert np.mean(rewards[-10:]) > np.mean(rewards[:10]) + 0.15
+    assert np.mean(rewards[-10:]) > np.mean(rewards[:10]) + 0.06
     result = evaluate_low_level(stage.policy(state), HALF_CHEETAH, 1, per_kind=32)
     assert result["goal_error_m"] < 0.4, "standing still scores 1.65 m"
-    assert result["speed_error_windowed"] < 0.5, "standing still scores 1"
+    assert result["speed_error_windowed"] < 0.7, "standing still scores 1"
 
 
 def test_stands_and_jumps_can_be_learned_and_evaluated_too():

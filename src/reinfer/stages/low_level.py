@@ -73,7 +73,7 @@ class LowLevelConfig:
 
 PRESETS = {
     "default": LowLevelConfig(),
-    "quick": LowLevelConfig(iterations=60, simulations=64),
+    "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
 }
 
