@@ -53,7 +53,7 @@ class LowLevelConfig:
     body: str = setting("half_cheetah", "robot that learns", choices=tuple(ROBOTS))
     kinds: tuple[str, ...] = setting(("goal", "velocity"), "kinds of command to learn", choices=KINDS)
     seed: int = setting(0, "seed of all randomness", low=0)
-    iterations: int = setting(1500, "updates in all", low=1)
+    iterations: int = setting(1000, "updates in all", low=1)
     simulations: int = setting(256, "copies of the body stepped at once", low=1)
     horizon: int = setting(32, "control steps per simulation and update", low=2)
     hidden: int = setting(128, "width of the two hidden layers of policy and value", low=1)
