@@ -1,0 +1,24 @@
+"""Reuse on a robot: belief -> sub-goal -> stride -> low level, in one rollout that everything else uses."""
+
+from reinfer.transfer.agents import Decision, OracleAgent, RandomAgent, ToyPolicyAgent, ZeroAgent
+from reinfer.transfer.hierarchy import Hierarchy, rollout
+from reinfer.transfer.record import RolloutRecord, load_record, save_record
+from reinfer.transfer.strides import MAX_STRIDE, FixedStride, LearnedStride, RuleStride, StrideInputs
+
+__all__ = [
+    "MAX_STRIDE",
+    "Decision",
+    "FixedStride",
+    "Hierarchy",
+    "LearnedStride",
+    "OracleAgent",
+    "RandomAgent",
+    "RolloutRecord",
+    "RuleStride",
+    "StrideInputs",
+    "ToyPolicyAgent",
+    "ZeroAgent",
+    "load_record",
+    "rollout",
+    "save_record",
+]

@@ -1,0 +1,243 @@
+"""Stage "stride": how long to pursue each sub-goal before inferring again, learned on the robot.
+
+Everything else is frozen: the toy agent, its policy, the low level. Objective: the integrated error
+``sum |error| / |target|`` of the task, which is the discounted sum of the very rewards that the agent sees;
+no label and no target is used. Every iteration is one episode of all simulations on fresh tasks, some of
+them without exploration, then double Q-learning (``transfer.stride_learning``).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from reinfer.bodies import ROBOTS, robot
+from reinfer.control.low_level_policy import KIND as LOW_LEVEL_KIND
+from reinfer.control.low_level_policy import LowLevelPolicy
+from reinfer.inference.agent import ToyAgent
+from reinfer.runs import random
+from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.directory import resolve
+from reinfer.runs.errors import ArtifactError, RunError
+from reinfer.runs.models import load_model
+from reinfer.simulation import BatchSimulation
+from reinfer.tasks import Tasks, reward
+from reinfer.transfer.agents import ToyPolicyAgent
+from reinfer.transfer.hierarchy import Hierarchy
+from reinfer.transfer.stride_learning import (
+    Episodes,
+    Hyperparameters,
+    StrideLearner,
+    empty_episodes,
+    init_learner,
+    learn,
+    observe,
+)
+from reinfer.transfer.strides import (
+    MAX_STRIDE,
+    LearnedStride,
+    StrideInputs,
+    feature_size,
+    greedy_stride,
+    stride_features,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StrideConfig:
+    """Everything a run of the stride stage depends on."""
+
+    body: str = setting("half_cheetah", "robot on which strides are learned", choices=tuple(ROBOTS))
+    toy: str = setting("shipped:toy/seed0", "toy agent: a run, a model folder or shipped:NAME")
+    low: str = setting("shipped:half_cheetah/low", "low-level policy: a run, a model folder or shipped:NAME")
+    toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
+    seed: int = setting(0, "seed of all randomness", low=0)
+    iterations: int = setting(40, "episodes of all simulations", low=1)
+    simulations: int = setting(64, "copies of the body stepped at once", low=2)
+    episode_s: float = setting(12.0, "length of an episode, simulated seconds", low=0.1)
+    greedy: float = setting(0.25, "fraction of the simulations that do not explore", low=0.0, high=1.0)
+    first_exploration: float = setting(1.0, "chance of a random stride, at the start", low=0.0, high=1.0)
+    last_exploration: float = setting(0.1, "the same from half of the run on", low=0.0, high=1.0)
+    hidden: int = setting(64, "width of the two hidden layers", low=1)
+    discount: float = setting(0.99, "per control step", low=0.0, high=0.9999)
+    learning_rate: float = setting(1e-3, "of the gradient steps", low=1e-8)
+    batch: int = setting(1024, "transitions per gradient step", low=1)
+    updates: int = setting(400, "gradient steps per episode", low=1)
+    target_rate: float = setting(
+        0.01, "share of the network that enters the target per step", low=0.0, high=1.0
+    )
+    replay: int = setting(12, "episodes that are kept to learn from", low=1)
+    threads: int = setting(0, "physics threads; 0 uses every core", low=0)
+
+
+PRESETS = {
+    "default": StrideConfig(),
+    "quick": StrideConfig(iterations=8, simulations=32, updates=200),
+}
+
+
+class StrideState(NamedTuple):
+    """What is learned and what it is learned from."""
+
+    learner: StrideLearner
+    episodes: Episodes
+
+
+class _Exploring:
+    """Greedy strides, but random ones with probability ``chance`` save in the first ``greedy`` simulations.
+
+    Keeps the ``features`` it was shown last, for learning.
+    """
+
+    def __init__(self, learner: StrideLearner, ranges, chance: float, greedy: int, rng: np.random.Generator):
+        self.learner, self.ranges, self.chance, self.greedy, self.rng = learner, ranges, chance, greedy, rng
+
+    def choose(self, inputs: StrideInputs) -> np.ndarray:
+        self.features = np.nan_to_num(stride_features(inputs, self.ranges))
+        best = np.asarray(greedy_stride(self.learner.moments, self.learner.network, self.features))
+        explores = self.rng.random(len(best)) < self.chance
+        explores[: self.greedy] = False
+        return np.where(explores, self.rng.integers(1, MAX_STRIDE + 1, len(best)), best)
+
+
+class StrideStage:
+    """Implements ``runs.Stage``; an iteration starts its own physics, so every iteration is a boundary."""
+
+    name = "stride"
+    score_key = "greedy_error_s"
+    sync_interval = 1
+
+    def __init__(self, config: StrideConfig):
+        self.config = validate(config)
+        self.body = robot(config.body)
+        toy_folder, low_folder = resolve(config.toy), resolve(config.low)
+        self.toy, self.low_level = ToyAgent.load(toy_folder), LowLevelPolicy.load(low_folder)
+        if self.low_level.body != config.body:
+            raise ArtifactError(
+                f"{low_folder} is a policy of body {self.low_level.body!r}, not of {config.body!r}"
+            )
+        self._parents = [
+            load_model(toy_folder).parent("toy"),
+            load_model(low_folder, LOW_LEVEL_KIND).parent("low"),
+        ]
+        self.iterations = config.iterations
+        simulation = BatchSimulation(self.body, config.simulations, config.threads)
+        self.steps = round(config.episode_s / simulation.control_dt_s)
+        self.steps_per_iteration = self.steps * config.simulations
+        self.hyper = Hyperparameters(
+            config.discount, config.learning_rate, config.batch, config.updates, config.target_rate
+        )
+        agent = ToyPolicyAgent(self.toy, config.toy_steps)
+        self.hierarchy = Hierarchy(simulation, self.low_level, agent, strides=None)
+
+        self.features = feature_size(self.body.observation_size(simulation.model), self.low_level.ranges)
+        self._frozen = _digest(self.toy.params)
+
+    # ---- state
+
+    def init(self) -> StrideState:
+        """A fresh network and no episodes."""
+        config = self.config
+        key = random.key(config.seed, "networks")
+        return StrideState(
+            init_learner(key, self.features, config.hidden, self.hyper),
+            empty_episodes(config.replay, self.steps, config.simulations, self.features),
+        )
+
+    def begin(self, iteration: int) -> None:
+        """Nothing: each iteration resets its physics itself."""
+
+    # ---- one iteration: an episode, then learning
+
+    def iterate(self, state: StrideState, iteration: int):
+        """One episode of all simulations on fresh tasks, then ``updates`` gradient steps."""
+        config = self.config
+        tasks = self.training_tasks(iteration)
+        rng = random.generator(config.seed, "episode", iteration)
+        exploring = _Exploring(
+            state.learner, self.low_level.ranges, self._exploration(iteration), self._greedy_count, rng
+        )
+        self.hierarchy.strides = exploring
+        episodes, metrics = self._collect(state.episodes, iteration, tasks, rng)
+        learner = observe(state.learner, episodes.features[iteration % config.replay])
+        key = random.key(config.seed, "update", iteration)
+        learner, learning = learn(key, learner, episodes, self.hyper)
+        metrics |= {name: float(value) for name, value in learning.items()}
+        return StrideState(learner, episodes), metrics | {"exploration": exploring.chance}
+
+    def training_tasks(self, iteration: int) -> Tasks:
+        """Tasks of one iteration from the body's own distribution; their stream is used nowhere else."""
+        key = random.key(self.config.seed, "stride training tasks", iteration)
+        tasks = self.body.tasks.only(("goal", "velocity")).sample(key, (self.config.simulations,))
+        return Tasks(*map(np.asarray, tasks))
+
+    def _exploration(self, iteration: int) -> float:
+        first, last = self.config.first_exploration, self.config.last_exploration
+        return first + (last - first) * min(1.0, 2.0 * iteration / self.iterations)
+
+    @property
+    def _greedy_count(self) -> int:
+        """Simulations that never explore: they show how good the present policy is."""
+        return round(self.config.greedy * self.config.simulations)
+
+    def _collect(self, episodes: Episodes, iteration: int, tasks: Tasks, rng: np.random.Generator):
+        """Write one episode over the oldest; rewards are scaled so that a constant one is its own value."""
+        hierarchy, discount = self.hierarchy, self.config.discount
+        slot = iteration % self.config.replay
+        count = self.config.simulations
+        start, strides, decisions = np.zeros(count, np.int32), np.zeros(count), 0
+        gain, weight = np.zeros(count), np.ones(count)
+        error = np.zeros(count)
+        hierarchy.start(rng)
+        for step in range(self.steps):
+            due = hierarchy.choose(always=True)
+            episodes.features[slot, step] = hierarchy.strides.features
+            start[due], gain[due], weight[due] = step, 0.0, 1.0
+            strides += due * hierarchy.stride
+            decisions += due.sum()
+            standing = ~hierarchy.fallen
+            hierarchy.advance(lambda state: reward(tasks, state))
+            fell = standing & hierarchy.fallen
+            # What has fallen stays where it is: its last reward is all it will ever get.
+            gain += weight * hierarchy.reward * np.where(fell, 1.0, 1.0 - discount)
+            weight *= discount
+            error -= hierarchy.reward
+            episodes.start[slot, step], episodes.gain[slot, step] = start, gain
+            episodes.terminal[slot, step], episodes.valid[slot, step] = fell, standing
+        hierarchy.choose(always=True)
+        episodes.features[slot, self.steps] = hierarchy.strides.features
+        filled = np.asarray(min(iteration + 1, self.config.replay), np.int32)
+        dt = hierarchy.simulation.control_dt_s
+        metrics = {
+            "error_s": float(error.mean() * dt),
+            "mean_stride": float(strides.sum() / decisions),
+            "falls": float(hierarchy.fallen.sum()),
+        }
+        if self._greedy_count:
+            metrics["greedy_error_s"] = float(error[: self._greedy_count].mean() * dt)
+        return episodes._replace(count=filled), metrics
+
+    # ---- result
+
+    def parents(self) -> list[dict]:
+        """The frozen toy agent and the low-level policy."""
+        return self._parents
+
+    def export(self, state: StrideState, folder: Path, provenance: dict) -> None:
+        """Write the stride policy as a model folder. Raises RunError if the toy agent in memory changed."""
+        if _digest(self.toy.params) != self._frozen:
+            raise RunError("the frozen toy agent changed during training; nothing was exported")
+        learner = jax.device_get(state.learner)
+        learned = LearnedStride(self.body.name, self.low_level.ranges, learner.moments, learner.network)
+        learned.save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)
+
+
+def _digest(parameters) -> str:
+    """SHA-256 of all arrays of a tree."""
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(parameters):
+        digest.update(np.asarray(leaf).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,132 @@
+"""Who chooses sub-goals: the toy's own policy on the inferred belief, and labelled comparators beside it.
+
+An agent is a pure function ``decide(window, task_state, step) -> Decision`` with the attributes ``name`` and
+``width`` (rows of context it reads). It gets nothing else; only the comparator that says so knows the tasks.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from reinfer.bodies import CommandRange
+from reinfer.bodies.toy1d import sub_goal
+from reinfer.inference.belief import Belief
+from reinfer.inference.context import ContextWindow
+from reinfer.runs import random
+from reinfer.tasks import CHANNELS, FAMILIES, GOAL, VELOCITY, Tasks
+from reinfer.tasks.families import FAMILY_KIND
+
+if TYPE_CHECKING:
+    from reinfer.inference.agent import ToyAgent
+
+#: Families that the toy, and so the agents here, tell apart.
+TOY_FAMILIES = 4
+
+
+class Decision(NamedTuple):
+    """Sub-goals of N simulations and the belief behind them.
+
+    ``kind`` (N,) index into ``tasks.KINDS``; ``target`` (N,) absolute, SI units, not yet limited to what
+    the low level was trained on; ``belief``: leaves with leading axis N.
+    """
+
+    kind: jax.Array
+    target: jax.Array
+    belief: Belief
+
+
+class ToyPolicyAgent:
+    """Belief from the context, action from the toy's policy, sub-goal from the toy's dynamics.
+
+    The sub-goal is where the toy, standing in the robot's place, would be after ``toy_steps`` steps of its
+    own policy under the present belief: with one step, as published, at most 0.5 m ahead, with more
+    correspondingly farther while the toy is under way, and the same place once it is there. Velocities are
+    those of the last of these steps.
+
+    Args:
+        toy: the frozen toy agent.
+        toy_steps: toy steps per sub-goal, at least 1.
+    """
+
+    name = "toy"
+
+    def __init__(self, toy: "ToyAgent", toy_steps: int = 1):
+        if toy_steps < 1:
+            raise ValueError(f"toy_steps: {toy_steps} must be at least 1")
+        self.toy, self.toy_steps = toy, toy_steps
+        self.width = toy.width
+
+    def decide(self, window: ContextWindow, task_state, step) -> Decision:
+        """Sub-goals of the most likely family's kind; see the class."""
+        belief = self.toy.infer(window)
+        kind = jnp.asarray(FAMILY_KIND)[jnp.argmax(belief.family_probability, axis=-1)]
+        for _ in range(self.toy_steps):
+            position, velocity = sub_goal(task_state, self.toy.act(task_state, belief))
+            task_state = _toy_state(position, velocity)
+        return Decision(kind, jnp.where(kind == GOAL, position, velocity), belief)
+
+
+class OracleAgent:
+    """Comparator that is TOLD the tasks: commands their targets at once. The bound set by the low level."""
+
+    name = "oracle"
+    width = 1
+
+    def __init__(self, tasks: Tasks):
+        self.tasks = Tasks(jnp.asarray(tasks.family), jnp.asarray(tasks.target, jnp.float32))
+
+    def decide(self, window, task_state, step) -> Decision:
+        """The true kind and target."""
+        family, target = self.tasks
+        probability = jax.nn.one_hot(family, TOY_FAMILIES)
+        belief = _belief(probability, probability * target[:, None])
+        return Decision(jnp.asarray(FAMILY_KIND)[family], target, belief)
+
+
+class RandomAgent:
+    """Comparator that knows nothing: goals and velocities drawn afresh over all that the low level can do."""
+
+    name = "random"
+    width = 1
+
+    def __init__(self, ranges: CommandRange, seed: int):
+        self.ranges, self.seed = ranges, seed
+
+    def decide(self, window, task_state, step) -> Decision:
+        """A fresh draw for every simulation."""
+        kind_key, size_key = jax.random.split(random.key(self.seed, "random agent", step))
+        shape = task_state.shape[:1]
+        kind = jnp.where(jax.random.bernoulli(kind_key, 0.5, shape), GOAL, VELOCITY)
+        size = jax.random.uniform(size_key, shape, minval=-1.0, maxval=1.0)
+        ahead, speed = size * self.ranges.goal_m, size * self.ranges.speed_mps[1]
+        target = jnp.where(kind == GOAL, task_state[:, CHANNELS.index("x")] + ahead, speed)
+        return Decision(kind, target, _ignorant(shape[0]))
+
+
+class ZeroAgent:
+    """Comparator that does nothing: commands zero velocity."""
+
+    name = "zero"
+    width = 1
+
+    def decide(self, window, task_state, step) -> Decision:
+        """Stand still."""
+        count = task_state.shape[0]
+        return Decision(jnp.full(count, VELOCITY), jnp.zeros(count), _ignorant(count))
+
+
+def _toy_state(position, velocity):
+    parts = {"x": position, "vx": velocity}
+    return jnp.stack([parts.get(name, jnp.zeros_like(position)) for name in CHANNELS], axis=-1)
+
+
+def _belief(family_probability, target) -> Belief:
+    """A belief without an encoder behind it: one latent dimension, zero."""
+    latent = jnp.zeros((family_probability.shape[0], 1))
+    return Belief(latent, latent, family_probability, target)
+
+
+def _ignorant(count: int) -> Belief:
+    sign = jnp.array([family.sign for family in FAMILIES[:TOY_FAMILIES]], jnp.float32)
+    return _belief(jnp.full((count, TOY_FAMILIES), 1 / TOY_FAMILIES), jnp.tile(sign, (count, 1)))
