@@ -91,8 +91,8 @@ def state_from_labels(points, labels, config: MixtureConfig) -> MixtureState:
     for slot in range(labels.max() + 1):
         members = points[labels == slot]
         state.count[slot] = len(members)
-        state.first[slot] = members.sum(axis=0)
-        state.second[slot] = members.T @ members
+        state.mean[slot] = members.mean(axis=0)
+        state.scatter[slot] = len(members) * np.cov(members.T, bias=True)
         state.uid[slot], state.active[slot] = slot, True
     return state._replace(next_uid=np.array(labels.max() + 1))
 

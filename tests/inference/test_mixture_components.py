@@ -13,7 +13,8 @@ from reinfer.inference.mixture.components import (
     respond,
 )
 from reinfer.inference.mixture.moves import choose_merges, choose_splits, merge_entropy_change, propose_split
-from reinfer.inference.mixture.state import COVARIANCES, frame_of
+from reinfer.inference.mixture.search import Search
+from reinfer.inference.mixture.state import COVARIANCES, MixtureConfig, frame_of
 
 
 def chain_rule_evidence(points, covariance, prior_variance, mean_precision):
@@ -91,7 +92,7 @@ def test_frame_maps_moments_as_it_maps_points():
     rng = np.random.default_rng(4)
     points = rng.standard_normal((30, 2)) * [3.0, 0.2] + [5.0, -1.0]
     frame = frame_of(points.mean(axis=0), points.var(axis=0))
-    raw = (np.array([30.0]), points.sum(axis=0)[None], (points.T @ points)[None])
+    raw = (np.array([30.0]), points.mean(axis=0)[None], 30.0 * np.cov(points.T, bias=True)[None])
     inside = (points - frame.centre) / frame.scale
     mapped = (np.array([30.0]), inside.sum(axis=0)[None], (inside.T @ inside)[None])
     for actual, expected in zip(frame.enter(*raw), mapped, strict=True):
@@ -170,3 +171,35 @@ def test_identical_components_and_empty_ones_are_merged_away():
 def test_merging_only_loses_entropy():
     pair = np.random.default_rng(6).dirichlet([0.5, 0.5, 0.5], 1000)[:, :2]
     assert merge_entropy_change(pair[:, 0], pair[:, 1]).max() <= 0.0
+
+
+def test_overlapping_components_that_explain_the_data_better_are_not_merged():
+    rng = np.random.default_rng(7)
+    labels = rng.integers(2, size=4000)
+    points = rng.standard_normal((4000, 2)) * 0.5 + np.array([[-1.0, 0.0], [1.0, 0.0]])[labels] * 0.65
+    family = GaussianFamily(2, "full", prior_variance=0.1, mean_precision=1e-4)
+    features = family.features(points)
+    responsibility = np.eye(2)[labels]
+    for _ in range(50):
+        statistics = responsibility.T @ features
+        log_weights = expected_log_weights(statistics[:, 0], 5.0)
+        responsibility, _ = respond(features, family.natural_parameters(statistics), log_weights)
+    statistics = responsibility.T @ features
+    together = statistics.sum(axis=0, keepdims=True)
+    bound = family.log_evidence(together)[0] - family.log_evidence(statistics).sum()
+    bound += allocation_evidence(together[:, 0], 5.0) - allocation_evidence(statistics[:, 0], 5.0)
+    assert bound > 0.0, "without the entropy the merge would look like a gain"
+    assert choose_merges(family, statistics, responsibility, 5.0) == []
+
+
+def test_the_older_id_survives_a_merge():
+    family, features, responsibility, _ = _soft_assignment(1)
+    halves = np.repeat(responsibility / 2.0, 2, axis=1).T @ features
+    points = features[:, 1:5]
+    search = Search(
+        family, points, halves, np.zeros_like(halves), uid=[7, 3], next_uid=8, config=MixtureConfig(rounds=1)
+    )
+    search.run(np.random.default_rng(0))
+    assert search.merges >= 1
+    assert 3 in search.uid
+    assert 7 not in search.uid

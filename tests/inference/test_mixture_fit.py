@@ -172,7 +172,13 @@ def test_state_is_a_pytree_of_arrays_whose_shapes_never_change():
 
 @pytest.mark.parametrize(
     "change",
-    [lambda z: z + 5.0, lambda z: z + 1e7, lambda z: z * 1e-6, lambda z: 1e6 * z, lambda z: 0.0 * z + 1.0],
+    [
+        lambda z: z + 5.0,
+        lambda z: z + 1e8,
+        lambda z: 1e-5 * z + 1e3,
+        lambda z: 1e6 * z,
+        lambda z: 0.0 * z + 1.0,
+    ],
 )
 def test_a_warm_start_on_moved_latents_stays_finite(change):
     data = planted("separated", 0, 2000)

@@ -125,7 +125,7 @@ def _components_to_start_from(
     are left. One that now lies absurdly far away, because the latents have moved or shrunk, goes at once.
     """
     slots = np.flatnonzero(state.active)
-    means = (state.first[slots] / state.count[slots, None] - frame.centre) / frame.scale
+    means = (state.mean[slots] - frame.centre) / frame.scale
     slots = slots[np.abs(means).max(axis=1, initial=0.0) < FARTHEST_MEAN_SD]
     if len(slots) == 0:
         return (
@@ -133,7 +133,7 @@ def _components_to_start_from(
             np.zeros((1, family.feature_count)),
             [int(state.next_uid)],
         )
-    old = family.pack(*frame.enter(state.count[slots], state.first[slots], state.second[slots]))
+    old = family.pack(*frame.enter(state.count[slots], state.mean[slots], state.scatter[slots]))
     log_weights = expected_log_weights(old[:, 0], config.concentration)
     responsibility, _ = respond(family.features(points), family.natural_parameters(old), log_weights)
     touched = responsibility.sum(axis=0)
@@ -171,22 +171,22 @@ def _written(
 ) -> MixtureState:
     """The state after a fit: surviving components stay in their slots, new ones take the free slots in
     order."""
-    moments = frame.leave(*family.unpack(statistics))
     alive = [k for k in range(len(search.uid)) if statistics[k, 0] >= FEWEST_POINTS_KEPT]
+    moments = frame.leave(*family.unpack(statistics[alive]))
     slot_of = {int(uid): slot for slot, uid in enumerate(state.uid) if uid >= 0}
     taken = {slot_of[search.uid[k]] for k in alive if search.uid[k] in slot_of}
     free = iter(slot for slot in range(state.max_components) if slot not in taken)
     slots = [slot_of[search.uid[k]] if search.uid[k] in slot_of else next(free) for k in alive]
-    count, first, second = (np.zeros_like(old) for old in (state.count, state.first, state.second))
+    count, mean, scatter = (np.zeros_like(old) for old in (state.count, state.mean, state.scatter))
     uid, active = np.full_like(state.uid, -1), np.zeros_like(state.active)
-    for array, values in zip((count, first, second), moments, strict=True):
-        array[slots] = values[alive]
+    for array, values in zip((count, mean, scatter), moments, strict=True):
+        array[slots] = values
     uid[slots] = [search.uid[k] for k in alive]
     active[slots] = True
     return MixtureState(
         count=count,
-        first=first,
-        second=second,
+        mean=mean,
+        scatter=scatter,
         uid=uid,
         active=active,
         centre=frame.centre,

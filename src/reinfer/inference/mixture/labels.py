@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from reinfer.inference.mixture.prior import export_prior
+from reinfer.inference.mixture.prior import fitted_prior
 from reinfer.inference.mixture.state import MixtureConfig, MixtureState
 
 MERGE_THRESHOLD = 0.02
@@ -20,14 +20,12 @@ def component_responsibilities(latents, state: MixtureState, config: MixtureConf
 
     The component for unseen families takes no part. Raises ValueError before the first fit.
     """
+    prior = fitted_prior(state, config)
     active = np.flatnonzero(state.active)
-    if len(active) == 0:
-        raise ValueError("state: it has no components; fit the mixture first")
-    prior = export_prior(state, config)
     points = np.asarray(latents, np.float64)
     logits = np.empty((len(points), len(active)))
     for column, slot in enumerate(active):
-        whitened = (points - prior.mean[slot]) @ prior.inverse_cholesky[slot].T.astype(np.float64)
+        whitened = (points - prior.mean[slot]) @ prior.inverse_cholesky[slot].T
         squared = np.einsum("nd,nd->n", whitened, whitened)
         logits[:, column] = prior.log_weight[slot] - 0.5 * (squared + prior.log_determinant[slot])
     return softmax(logits, axis=1)

@@ -34,9 +34,10 @@ def standard_normal_prior(dimension: int, max_components: int) -> MixturePrior:
     log_weight = np.full(slots, INACTIVE_LOG_WEIGHT)
     log_weight[-1] = 0.0
     identity = np.repeat(np.eye(dimension)[None], slots, axis=0)
-    return _as_float32(
+    prior = MixturePrior(
         log_weight, np.zeros((slots, dimension)), identity, np.zeros(slots), np.full(slots, NO_UID)
     )
+    return _as_float32(prior)
 
 
 def export_prior(state: MixtureState, config: MixtureConfig) -> MixturePrior:
@@ -47,13 +48,20 @@ def export_prior(state: MixtureState, config: MixtureConfig) -> MixturePrior:
     on the broad N(mean, ``new_component_scale`` diag(var)) of the latents; without ``config.new_component``
     it is inactive and the other weights are renormalised.
     """
-    slots, dimension = state.max_components + 1, state.dimension
+    if not state.active.any():
+        return standard_normal_prior(state.dimension, state.max_components)
+    return _as_float32(fitted_prior(state, config))
+
+
+def fitted_prior(state: MixtureState, config: MixtureConfig) -> MixturePrior:
+    """What ``export_prior`` exports, in float64. Raises ValueError before the first fit."""
     active = np.flatnonzero(state.active)
     if len(active) == 0:
-        return standard_normal_prior(dimension, state.max_components)
+        raise ValueError("state: it has no components; fit the mixture first")
+    slots, dimension = state.max_components + 1, state.dimension
     frame = frame_of(state.centre, state.variance)
     family = make_family(dimension, config)
-    moments = frame.enter(state.count[active], state.first[active], state.second[active])
+    moments = frame.enter(state.count[active], state.mean[active], state.scatter[active])
     posterior = family.posterior(family.pack(*moments))
 
     spare = config.concentration if config.new_component else 0.0
@@ -70,11 +78,9 @@ def export_prior(state: MixtureState, config: MixtureConfig) -> MixturePrior:
     log_determinant = 2.0 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
     uid = np.full(slots, NO_UID)
     uid[active] = state.uid[active]
-    return _as_float32(log_weight, mean, np.linalg.inv(factor), log_determinant, uid)
+    return MixturePrior(log_weight, mean, np.linalg.inv(factor), log_determinant, uid)
 
 
-def _as_float32(log_weight, mean, inverse_cholesky, log_determinant, uid) -> MixturePrior:
-    return MixturePrior(
-        *(np.asarray(a, np.float32) for a in (log_weight, mean, inverse_cholesky, log_determinant)),
-        uid=np.asarray(uid, np.int32),
-    )
+def _as_float32(prior: MixturePrior) -> MixturePrior:
+    uid = np.asarray(prior.uid, np.int32)
+    return MixturePrior(*(np.asarray(leaf, np.float32) for leaf in prior[:-1]), uid)

@@ -39,16 +39,17 @@ class MixtureConfig:
 class MixtureState(NamedTuple):
     """Everything a later fit needs, as arrays of fixed shape (K slots, dimension D); it lives on the host.
 
-    ``count`` (K,), ``first`` (K, D) and ``second`` (K, D, D) are responsibility-weighted sums of 1, x and
-    x x^T, decayed memory of dormant components included; ``uid`` (K,) identifies a component for its whole
-    life (-1: slot empty); ``active`` (K,) marks the slots in use; ``centre`` (D,) and ``variance`` (D,) are
-    moments of the latents of the last fit, from which the prior is made; ``next_uid`` (the first id never
-    used) and ``fits`` (how many there were) are scalars.
+    ``count`` (K,), ``mean`` (K, D) and ``scatter`` (K, D, D), the sum of (x - mean)(x - mean)^T, are the
+    responsibility-weighted moments of each component's points, decayed memory included (about the mean, not
+    the origin, so that an offset of the latents costs no precision); ``uid`` (K,) identifies a component for
+    its whole life (-1: slot empty); ``active`` (K,) marks the slots in use; ``centre`` (D,) and ``variance``
+    (D,) are moments of the latents of the last fit, from which the prior is made; ``next_uid`` (the first id
+    never used) and ``fits`` (how many there were) are scalars.
     """
 
     count: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
+    mean: np.ndarray
+    scatter: np.ndarray
     uid: np.ndarray
     active: np.ndarray
     centre: np.ndarray
@@ -64,7 +65,7 @@ class MixtureState(NamedTuple):
     @property
     def dimension(self) -> int:
         """Latent dimension D."""
-        return self.first.shape[1]
+        return self.mean.shape[1]
 
 
 def init_state(dimension: int, max_components: int) -> MixtureState:
@@ -74,8 +75,8 @@ def init_state(dimension: int, max_components: int) -> MixtureState:
             raise ValueError(f"{name}: {value!r} must be at least 1")
     return MixtureState(
         count=np.zeros(max_components),
-        first=np.zeros((max_components, dimension)),
-        second=np.zeros((max_components, dimension, dimension)),
+        mean=np.zeros((max_components, dimension)),
+        scatter=np.zeros((max_components, dimension, dimension)),
         uid=np.full(max_components, -1, np.int64),
         active=np.zeros(max_components, bool),
         centre=np.zeros(dimension),
@@ -91,25 +92,21 @@ class Frame(NamedTuple):
     centre: np.ndarray
     scale: np.ndarray
 
-    def enter(self, count, first, second) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Moments of raw points as moments of mapped points."""
-        return _moments_of_affine(count, first, second, -self.centre / self.scale, 1.0 / self.scale)
+    def enter(self, count, mean, scatter) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Counts and sums of y and y y^T of the mapped points y, from the moments of the raw points."""
+        mean = (mean - self.centre) / self.scale
+        first = count[:, None] * mean
+        scatter = scatter / (self.scale[:, None] * self.scale)
+        return count, first, scatter + first[:, :, None] * mean[:, None, :]
 
     def leave(self, count, first, second) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The inverse of ``enter``."""
-        return _moments_of_affine(count, first, second, self.centre, self.scale)
+        """The inverse of ``enter``, for counts above 0."""
+        mean = first / count[:, None]
+        scatter = second - first[:, :, None] * mean[:, None, :]
+        return count, self.centre + self.scale * mean, scatter * (self.scale[:, None] * self.scale)
 
 
 def frame_of(centre, variance) -> Frame:
     """The frame for latents with this mean and variance; axes without spread are given a tiny one."""
     floor = max(1e-12 * float(np.max(variance)), 1e-12)
     return Frame(centre, np.sqrt(np.maximum(variance, floor)))
-
-
-def _moments_of_affine(count, first, second, shift, factor):
-    """Moments of ``shift + factor * x`` from the moments of x."""
-    first = factor * first
-    cross = first[:, :, None] * shift
-    second = factor[:, None] * second * factor + cross + cross.transpose(0, 2, 1)
-    second = second + count[:, None, None] * shift[:, None] * shift
-    return count, first + count[:, None] * shift, second
