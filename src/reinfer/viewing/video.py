@@ -1,0 +1,134 @@
+"""Videos of rollouts: H.264 that browsers play, drawn from recorded joint positions without OpenGL."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import imageio.v2 as imageio
+import numpy as np
+from PIL import Image
+
+from reinfer.bodies import robot
+from reinfer.runs.errors import ConfigError
+from reinfer.tasks import FAMILIES, FAMILY_NAMES, GOAL
+from reinfer.viewing.canvas import Canvas
+from reinfer.viewing.overlay import CHART, HEADER, Chart, Header
+from reinfer.viewing.scene import Scene
+from reinfer.viewing.series import moving_average
+from reinfer.viewing.skeleton import Skeleton
+from reinfer.viewing.style import FAMILY_COLOUR, INK, KIND_UNIT
+from reinfer.viewing.tracks import GAIT_CYCLE_S
+
+WIDTH, HEIGHT = 960, 540
+
+#: The camera follows the body's position averaged over this long.
+_CAMERA_S = 1.5
+
+
+def write_video(path, record, simulations, seconds: float = 12.0, *, on_frame=lambda: None) -> int:
+    """Write an mp4 of the ``simulations`` (indices) of ``record``, one after the other; returns its frames.
+
+    One frame per control step, played in real time; ``on_frame`` is called after each.
+
+    Args:
+        seconds: of every simulation; less where the record is shorter.
+    Raises ConfigError on a simulation that the record does not have.
+    """
+    count, path = 0, Path(path)
+    staged = path.with_name(f".{path.stem}.partial.mp4")
+    with imageio.get_writer(staged, **_encoding(record.control_dt_s)) as writer:
+        for simulation in simulations:
+            for frame in frames(record, simulation, seconds):
+                writer.append_data(np.asarray(frame))
+                count += 1
+                on_frame()
+    staged.replace(path)
+    return count
+
+
+def frame_count(record, seconds: float) -> int:
+    """Frames that one simulation of ``record`` gives."""
+    return min(len(record.reward), round(seconds / record.control_dt_s))
+
+
+def frames(record, simulation: int, seconds: float = 12.0) -> Iterator[Image.Image]:
+    """The pictures of one simulation, one per control step. Raises ConfigError if there is no such one."""
+    if not 0 <= simulation < len(record.tasks.family):
+        allowed = len(record.tasks.family) - 1
+        raise ConfigError(f"simulation: {simulation} is not in the record; allowed: 0 to {allowed}")
+    family, target = int(record.tasks.family[simulation]), float(record.tasks.target[simulation])
+    dt, length = record.control_dt_s, frame_count(record, seconds)
+    skeleton, header = Skeleton(robot(record.body)), Header(family, target)
+    backdrop = Canvas(WIDTH, HEIGHT)
+    scene = Scene(backdrop, HEADER, HEIGHT - CHART)
+    scene.sky()
+    chart = Chart(backdrop, record.task_state[: length + 1, simulation], family, target, dt)
+    for part in (header, chart):
+        part.frame(backdrop)
+    x = record.task_state[:, simulation, 0]
+    camera = moving_average(x, round(_CAMERA_S / dt))
+    speed = moving_average(record.task_state[:, simulation, 3], round(GAIT_CYCLE_S / dt))
+    for step in range(length):
+        canvas = backdrop.copy()
+        here = scene.onto(canvas, camera[step])
+        belief = record.family_probability[step, simulation]
+        rows, estimate = int(record.rows[step, simulation]), float(record.target_estimate[step, simulation])
+        here.metre_marks()
+        _draw_goals(here, record, step, simulation, estimate if rows else None)
+        here.body(skeleton.pose(record.qpos[step, simulation]))
+        _draw_speeds(here, record, step, simulation, speed[step], estimate if rows else None)
+        header.draw(
+            canvas,
+            seconds=step * dt,
+            reward=record.reward[step, simulation],
+            stride=int(record.stride[step, simulation]),
+            stride_s=record.stride[step, simulation] * dt,
+            rows=rows,
+            probability=belief,
+            estimate=estimate,
+        )
+        chart.draw(canvas, step)
+        yield canvas.image()
+
+
+def _draw_goals(scene: Scene, record, step: int, simulation: int, estimate: float | None) -> None:
+    family, target = record.tasks.family[simulation], record.tasks.target[simulation]
+    x = record.task_state[step, simulation, 0]
+    believed = int(np.argmax(record.family_probability[step, simulation]))
+    if FAMILIES[family].kind == "goal":
+        away = abs(target - x)
+        label = f"goal {target:+.2f} m" + (f", {away:.1f} m away" if away > 1.0 else "")
+        scene.goal(target, FAMILY_COLOUR[FAMILY_NAMES[family]], label)
+    if estimate is not None and FAMILIES[believed].kind == "goal":
+        scene.believed_goal(estimate, FAMILY_COLOUR[FAMILY_NAMES[believed]], f"believed {estimate:+.2f} m")
+    if record.command_kind[step, simulation] == GOAL:
+        scene.sub_goal(record.command_target[step, simulation])
+
+
+def _draw_speeds(
+    scene: Scene, record, step: int, simulation: int, speed: float, estimate: float | None
+) -> None:
+    family, target = record.tasks.family[simulation], float(record.tasks.target[simulation])
+    believed = int(np.argmax(record.family_probability[step, simulation]))
+    arrows, unit = [], KIND_UNIT["velocity"]
+    if FAMILIES[family].kind == "velocity":
+        arrows.append((target, FAMILY_COLOUR[FAMILY_NAMES[family]], f"target {target:+.2f} {unit}", False))
+        arrows.append((speed, INK, f"speed {speed:+.2f} {unit}", True))
+    if estimate is not None and FAMILIES[believed].kind == "velocity":
+        colour = FAMILY_COLOUR[FAMILY_NAMES[believed]]
+        arrows.insert(1, (estimate, colour, f"believed {estimate:+.2f} {unit}", False))
+    if arrows:
+        scene.speeds(record.task_state[step, simulation, 0], arrows)
+
+
+def _encoding(control_dt_s: float) -> dict:
+    """H.264 in 4:2:0 colour, which every browser plays, its index in front so that it starts at once."""
+    return {
+        "format": "FFMPEG",
+        "fps": 1.0 / control_dt_s,
+        "codec": "libx264",
+        "pixelformat": "yuv420p",
+        "macro_block_size": 2,
+        "quality": None,
+        "ffmpeg_log_level": "error",
+        "output_params": ["-crf", "24", "-preset", "veryfast", "-movflags", "+faststart"],
+    }
