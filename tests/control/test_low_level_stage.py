@@ -14,10 +14,11 @@ from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
 from reinfer.control.normalisation import init_moments
 from reinfer.control.ppo import update
-from reinfer.evaluation.low_level import evaluate_low_level, unseen_commands
+from reinfer.evaluation.low_level import evaluate_low_level, follow, unseen_commands
 from reinfer.runs.directory import RunDirectory
 from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.runs.loop import fit
+from reinfer.simulation import BatchSimulation
 from reinfer.stages.low_level import PRESETS, LowLevelStage
 from reinfer.tasks import GOAL, KINDS, VELOCITY
 
@@ -231,6 +232,24 @@ def test_errors_are_those_of_the_motion(monkeypatch):
     assert result["goal_error_m"] == pytest.approx(0.04)
     assert result["speed_error_windowed"] == pytest.approx(0.05)
     assert result["fall_rate"] == 0 and result["stand_error_rad"] is None
+
+
+def test_diverged_physics_is_a_fall_with_a_finite_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo notes the event in MUJOCO_LOG.TXT where it is
+    simulation = BatchSimulation(HALF_CHEETAH, 4, threads=1)
+    simulation.reset(np.random.default_rng(0))
+    policy = random_policy()
+    act = policy.act
+
+    def diverge(observation, task_state, commands):
+        simulation.qvel[2] = np.nan
+        return act(observation, task_state, commands)
+
+    monkeypatch.setattr(policy, "act", diverge)
+    before = simulation.task_state()
+    states, fallen = follow(policy, simulation, Commands(np.full(4, GOAL), np.ones(4)), 0.5)
+    assert fallen[2] and np.isfinite(states).all()
+    np.testing.assert_array_equal(states[:, 2], np.tile(before[2], (10, 1)))
 
 
 def test_result_is_plain_json_and_repeats():

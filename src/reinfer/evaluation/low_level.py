@@ -28,13 +28,19 @@ def unseen_commands(kind: int, x, ranges, rng: np.random.Generator) -> Commands:
 
 
 def follow(policy, simulation: BatchSimulation, commands: Commands, seconds: float):
-    """Run ``commands`` from where ``simulation`` is: (task states (T, N, 6), whether each ever fell (N,))."""
+    """Run ``commands`` from where ``simulation`` is: (task states (T, N, 6), whether each ever fell (N,)).
+
+    A body whose physics diverged has fallen; its last finite state stands for the rest.
+    """
     states, fallen = [], np.zeros(simulation.num_simulations, bool)
+    reached = simulation.task_state()
     for _ in range(round(seconds / simulation.control_dt_s)):
         action = policy.act(simulation.observation(), simulation.task_state(), commands)
         simulation.step(action)
         fallen |= simulation.fallen()
-        states.append(simulation.task_state())
+        now = simulation.task_state()
+        reached = np.where(np.isfinite(now).all(-1, keepdims=True), now, reached)
+        states.append(reached)
     return np.stack(states), fallen
 
 
