@@ -12,7 +12,8 @@ import tyro
 from reinfer.runs.config import nearest
 from reinfer.runs.errors import ConfigError
 
-_BOX = re.compile("[╭╮╰╯│─]+")
+#: Frames as tyro draws them, with and without UTF-8.
+_FRAME = re.compile("[╭╮╰╯│─]+|-{4,}")
 
 
 def parse(options, prog: str, arguments: list[str], default=None):
@@ -43,7 +44,7 @@ def flags(options, default=None, prefix: str = "") -> list[str]:
     found = []
     for field in dataclasses.fields(options):
         kind, *marks = _unwrapped(typing.get_type_hints(options, include_extras=True)[field.name])
-        if any(mark is tyro.conf.Positional or "Positional" in repr(mark) for mark in marks):
+        if tyro.conf.Positional in marks:
             continue
         name = prefix + field.name.replace("_", "-")
         if dataclasses.is_dataclass(kind):
@@ -74,6 +75,6 @@ def _unwrapped(hint) -> tuple:
 
 def _one_line(message: str) -> str:
     """tyro's framed message without its frame and its pointers to the help."""
-    lines = [_BOX.sub(" ", line).strip() for line in message.splitlines()[1:]]
+    lines = [_FRAME.sub(" ", line).strip() for line in message.splitlines()[1:]]
     text = " ".join(line for line in lines if line).partition("For full helptext")[0].strip()
     return text.replace("Argument helptext:", "; the option is").replace(" ;", ";")

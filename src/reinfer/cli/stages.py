@@ -5,7 +5,7 @@ import importlib
 from reinfer.runs.config import nearest
 from reinfer.runs.errors import ConfigError
 
-#: Stage -> (``module:class``, what it learns). Each module has ``PRESETS``, configs by name; one is ``default``.
+#: Stage -> (``module:class``, what it learns). Each module has ``PRESETS``, its configs by name.
 STAGES = {
     "toy": ("reinfer.stages.toy:ToyStage", "task inference and a policy on the toy"),
     "low": ("reinfer.stages.low_level:LowLevelStage", "a body that follows commands"),

@@ -51,7 +51,7 @@ def save(run, iteration: int, state, extra: dict) -> None:
     Raises NonFiniteError naming stage, iteration and leaf before anything is written; RunError if the disk
     refuses.
     """
-    arrays = trees.to_host(state)
+    leaves, arrays = trees.signature(state), trees.to_host(state)
     trees.require_finite(arrays, f"stage {run.stage!r}, iteration {iteration}")
     path = run.checkpoints / f"{iteration:09d}"
     try:
@@ -61,7 +61,7 @@ def save(run, iteration: int, state, extra: dict) -> None:
         manifest = {
             "iteration": iteration,
             "config_sha256": run.manifest()["config_sha256"],
-            "leaves": trees.signature(state),
+            "leaves": leaves,
             "extra": extra,
             "files": {STATE_FILE: file_sha256(staged / STATE_FILE)},
         }

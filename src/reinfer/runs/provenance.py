@@ -1,5 +1,6 @@
 """Where results come from: code, versions, machine. Read-only; nothing here sets anything."""
 
+import functools
 import importlib.metadata
 import os
 import platform
@@ -19,6 +20,7 @@ _VARIABLES = (
 )
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Versions of Python, reinfer and the libraries on which results depend, without importing them."""
     found = {"python": platform.python_version(), "reinfer": reinfer.__version__}
@@ -45,6 +47,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
+@functools.cache
 def code() -> dict | None:
     """Commit of this package's source and whether tracked files differ from it; None outside a git tree."""
     folder = Path(reinfer.__file__).parent

@@ -1,0 +1,193 @@
+"""The command as a user types it: help, precedence, and one line per mistake."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+
+import pytest
+
+from reinfer.cli import doctor, stages
+from reinfer.cli.main import COMMANDS, main
+from reinfer.cli.parsing import flags, parse
+from reinfer.cli.train import TrainOptions
+from reinfer.runs.errors import ConfigError
+
+
+def test_help_is_quick_and_imports_no_jax(command):
+    program = (
+        "import sys; from reinfer.cli.main import main; code = main(['--help']); print('jax' in sys.modules)"
+    )
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert time.monotonic() - started < 2.0
+    *text, jax_imported = done.stdout.splitlines()
+    assert jax_imported == "False"
+    for name in COMMANDS:
+        assert any(line.strip().startswith(name) for line in text)
+
+
+def test_the_installed_script_runs():
+    script = sys.executable.rsplit("/", 1)[0] + "/reinfer"
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("reinfer ")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_help(name, capsys):
+    try:
+        code = main([name, "--help"])
+    except SystemExit as leaving:
+        code = leaving.code
+    assert code == 0
+    assert f"usage: reinfer {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("trian", "unknown command 'trian'; did you mean 'train'? allowed: train, resume, info, doctor"),
+        ("train tyo", "unknown stage 'tyo'; did you mean 'toy'? allowed: toy, low, stride"),
+        ("resume absent", "no run at absent: no such folder"),
+        ("resume .", ". is not a run: it has no manifest.json"),
+        ("resume", "Folder of the run"),
+        ("resume run --sede 3", "unknown option '--sede'; allowed: --checkpoint-interval-s"),
+        ("info absent", "no run or model at absent"),
+        ("info shipped:absent", "no shipped model is called 'absent'"),
+        ("info . --jsn", "unknown option '--jsn'; did you mean '--json'?"),
+        ("doctor extra", "Unrecognized options: extra"),
+    ],
+)
+def test_a_mistake_is_one_line_and_code_2(typed, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(typed.split()) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("reinfer: error: ")
+    assert output.err.count("\n") == 1
+    assert words in output.err
+
+
+def test_options_are_found_by_their_names():
+    assert flags(TrainOptions) == [
+        "--preset", "--config", "--runs", "--name", "--checkpoint-interval-s", "--progress", "--no-progress",
+    ]  # fmt: skip
+    assert (
+        parse(TrainOptions, "t", ["--no-progress", "--checkpoint_interval_s=3"]).checkpoint_interval_s == 3.0
+    )
+    with pytest.raises(
+        ConfigError, match=r"invalid literal|could not convert.*'soon'.*--checkpoint-interval-s FLOAT"
+    ):
+        parse(TrainOptions, "t", ["--checkpoint-interval-s", "soon"])
+
+
+@pytest.fixture
+def line(monkeypatch, tmp_path):
+    """``main`` with the diagnostic stage, in a folder of its own, in this process."""
+    monkeypatch.setitem(stages.STAGES, "line", ("line_stage:LineStage", "a diagnostic line"))
+    monkeypatch.setenv("REINFER_COMPILATION_CACHE", "0")
+    monkeypatch.chdir(tmp_path)
+    return lambda typed: main(typed.split())
+
+
+def test_preset_then_file_then_options(line, tmp_path, capsys):
+    (tmp_path / "mine.toml").write_text("iterations = 8\nlearning_rate = 0.05\n")
+    typed = (
+        "train line --preset long --config mine.toml --learning-rate 0.01 --runs kept --name a --no-progress"
+    )
+    assert line(typed) == 0
+    written = tomllib.loads((tmp_path / "kept" / "line" / "a" / "config.toml").read_text())
+    assert (written["sync_interval"], written["iterations"], written["learning_rate"]) == (5, 8, 0.01)
+    assert capsys.readouterr().out == "run: kept/line/a\nmodel: kept/line/a/model\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("--preset lnog", "unknown preset 'lnog' of stage line; did you mean 'long'? allowed: default, long"),
+        (
+            "--lerning-rate 1",
+            "unknown option '--lerning-rate'; did you mean '--learning-rate'? allowed: --preset",
+        ),
+        ("--learning-rate 3", "learning_rate: 3.0 is not allowed; it must be between 0.0 and 1.0"),
+        ("--learning-rate nan", "learning_rate: nan is not allowed; it must be finite"),
+        ("--iterations 1.5", "'1.5'; the option is --iterations INT"),
+        ("--bad evil", "bad: 'evil' is not allowed; it must be one of metric, state, shape, crash"),
+        ("--iterations", "Missing value for argument '--iterations'"),
+        ("--checkpoint-interval-s -1", "checkpoint_interval_s: -1.0 is not allowed; it must be at least 0.0"),
+        ("--config absent.toml", "config file absent.toml cannot be read: No such file"),
+        ("--config bad.toml", "bad.toml: unknown key 'lerning_rate'; did you mean 'learning_rate'?"),
+        ("--name ../evil", "name: '../evil' is not allowed"),
+        ("stray", "Unrecognized options: stray"),
+    ],
+)
+def test_a_bad_training_option_stops_before_anything_is_made(line, tmp_path, capsys, typed, words):
+    (tmp_path / "bad.toml").write_text("lerning_rate = 0.1\n")
+    assert line(f"train line {typed}") == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_taken_name_is_refused_and_nothing_overwritten(line, tmp_path, capsys):
+    assert line("train line --iterations 2 --name a --no-progress") == 0
+    before = (tmp_path / "runs/line/a/metrics.csv").read_bytes()
+    assert line("train line --iterations 3 --name a --no-progress") == 2
+    assert "runs/line/a already exists; nothing was overwritten" in capsys.readouterr().err
+    assert (tmp_path / "runs/line/a/metrics.csv").read_bytes() == before
+
+
+def test_info_tells_of_runs_and_models(line, tmp_path, capsys):
+    line("train line --iterations 10 --name a --no-progress --seed 4")
+    capsys.readouterr()
+    assert line("info runs/line/a --json") == 0
+    run = json.loads(capsys.readouterr().out)
+    assert (run["type"], run["stage"], run["status"], run["seed"]) == ("run", "line", "done", 4)
+    assert run["checkpoint_iteration"] == run["metrics"]["iteration"] == 10
+    assert run["sessions"][0]["versions"]["jax"]
+    assert line(f"info {run['model']} --json") == 0
+    model = json.loads(capsys.readouterr().out)
+    assert (model["type"], model["kind"], model["parameters"]) == ("model", "line", 3)
+    assert model["provenance"]["config_sha256"] == run["config_sha256"]
+    assert line("resume runs/line/a") == 0
+    assert "nothing to resume" in capsys.readouterr().out
+    assert line("info runs/line/a") == 0
+    assert "status: done" in capsys.readouterr().out
+
+
+def test_damaged_models_and_changed_configs_are_refused(line, tmp_path, capsys):
+    line("train line --iterations 4 --name a --no-progress --learning-rate 0.1")
+    run = tmp_path / "runs/line/a"
+    (run / "model/model.safetensors").write_bytes(b"")
+    assert line("info runs/line/a/model") == 2
+    assert "runs/line/a/model/model.safetensors is damaged" in capsys.readouterr().err
+    (run / "config.toml").write_text((run / "config.toml").read_text().replace("0.1", "0.2"))
+    assert line("resume runs/line/a") == 2
+    assert "changed (learning_rate: 0.1 -> 0.2)" in capsys.readouterr().err
+
+
+def test_a_run_of_an_unknown_stage_is_refused(line, tmp_path, capsys, monkeypatch):
+    line("train line --iterations 1 --name a --no-progress")
+    monkeypatch.delitem(stages.STAGES, "line")
+    assert line("resume runs/line/a") == 2
+    assert "unknown stage 'line'" in capsys.readouterr().err
+
+
+def test_doctor_reports_and_leaves_the_environment_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "GL_BACKENDS", ("no-such-backend",))
+    before = dict(os.environ)
+    assert main(["doctor", "--json", "--runs", str(tmp_path / "new")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert dict(os.environ) == before
+    assert found["rendering"] == {"no-such-backend": False}
+    assert found["runs"] == {"path": str(tmp_path / "new"), "state": "writable"}
+    assert not (tmp_path / "new").exists()
+    assert found["versions"]["jax"]
+    assert "cpu" in found["jax_devices"]
+    monkeypatch.setattr(doctor, "shipped_models", lambda: {"toy": tmp_path})
+    (tmp_path / "model.json").write_text("{}")
+    assert main(["doctor"]) == 1
+    assert "PROBLEM      shipped model toy: " in capsys.readouterr().out
