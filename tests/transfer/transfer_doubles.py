@@ -10,8 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import CommandRange
-from reinfer.control.commands import Commands
+from reinfer.bodies import HALF_CHEETAH, CommandRange
+from reinfer.control.commands import Commands, feature_size, restrict
+from reinfer.control.low_level_policy import LowLevelPolicy
+from reinfer.control.networks import init_mlp
+from reinfer.control.normalisation import init_moments
+from reinfer.inference.agent import ARCHITECTURES, ToyAgent
 from reinfer.inference.belief import Belief
 from reinfer.tasks import GOAL
 from reinfer.transfer import Hierarchy, ToyPolicyAgent
@@ -95,3 +99,29 @@ class PointLowLevel:
 def point_hierarchy(strides, count=8, agent=None, fall_at_x=np.inf) -> Hierarchy:
     agent = agent or ToyPolicyAgent(FilterAgent())
     return Hierarchy(PointSimulation(count, fall_at_x), PointLowLevel(), agent, strides)
+
+
+def untrained_toy(seed: int = 0) -> ToyAgent:
+    """A real toy agent with small random networks."""
+    sizes = {
+        "hidden": 8,
+        "latent": 3,
+        "families": 4,
+        "decoder_hidden": 8,
+        "policy_hidden": 8,
+        "max_components": 2,
+    }
+    params = ARCHITECTURES["belief"].template(sizes)
+    rng = np.random.default_rng(seed)
+    params = jax.tree.map(
+        lambda leaf: jnp.asarray(rng.normal(0.0, 0.5, np.shape(leaf)), jnp.asarray(leaf).dtype), params
+    )
+    return ToyAgent("belief", params, sizes)
+
+
+def untrained_low_level(seed: int = 0) -> LowLevelPolicy:
+    """A real half-cheetah low level with small random networks."""
+    ranges = restrict(HALF_CHEETAH.commands, ("goal", "velocity"))
+    inputs = HALF_CHEETAH.observation_size(HALF_CHEETAH.model()) + feature_size(ranges)
+    network = init_mlp(jax.random.key(seed), (inputs, 8, 6))
+    return LowLevelPolicy("half_cheetah", ranges, init_moments(inputs), network)

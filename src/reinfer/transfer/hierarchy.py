@@ -131,10 +131,9 @@ def rollout(
         reward_of: rewards the agent gets in place of those of ``tasks``.
     """
     tasks = Tasks(np.asarray(tasks.family), np.asarray(tasks.target))
-    if np.shape(tasks.family) != (hierarchy.simulation.num_simulations,):
-        raise ValueError(
-            f"tasks: {np.shape(tasks.family)} does not fit; there are {hierarchy.simulation.num_simulations} simulations"
-        )
+    count = hierarchy.simulation.num_simulations
+    if np.shape(tasks.family) != (count,):
+        raise ValueError(f"tasks: shape {np.shape(tasks.family)} does not fit {count} simulations")
     reward_of = reward_of or (lambda state: reward(tasks, state))
     steps = round(seconds / hierarchy.simulation.control_dt_s)
     hierarchy.start(rng)

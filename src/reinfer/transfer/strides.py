@@ -1,4 +1,4 @@
-"""For how many control steps a sub-goal is pursued before the belief is updated: constant, by rule, learned."""
+"""For how many control steps a sub-goal is pursued before the next look: constant, by rule, learned."""
 
 from pathlib import Path
 from typing import NamedTuple

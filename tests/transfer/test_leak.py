@@ -1,0 +1,134 @@
+"""Nothing but rewards carries the task: with the same rewards, everything the agent does is the same bits."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from transfer_doubles import FilterAgent, point_hierarchy, untrained_low_level, untrained_toy
+
+from reinfer.bodies import HALF_CHEETAH
+from reinfer.inference.context import empty_window
+from reinfer.simulation import BatchSimulation
+from reinfer.tasks import make_tasks, reward
+from reinfer.transfer import FixedStride, Hierarchy, OracleAgent, RuleStride, ToyPolicyAgent, rollout
+
+ONE = make_tasks([("goal_forward", 5.1), ("goal_backward", -3.14), ("velocity_forward", 1.15)])
+OTHER = make_tasks([("velocity_backward", -2.35), ("goal_forward", 9.02), ("goal_backward", -9.02)])
+
+
+def differences(build, tasks, reward_of=None) -> list[str]:
+    """Names of what differs in the bits between rollouts under two task batches.
+
+    ``build(tasks)`` makes the hierarchy, so that an agent that should not know the tasks may be given them.
+    With ``reward_of`` both get this one reward function in place of their own.
+    """
+    seen = []
+    for own in tasks:
+        hierarchy = build(own)
+        record = rollout(hierarchy, own, 2.0, np.random.default_rng(0), reward_of)
+        observed = {name: np.asarray(v) for name, v in record._asdict().items() if name != "tasks"}
+        observed |= {"window": np.asarray(hierarchy.window.rows), "count": np.asarray(hierarchy.window.count)}
+        seen.append({name: (v.shape, v.dtype.str, v.tobytes()) for name, v in observed.items()})
+    return [name for name in seen[0] if seen[0][name] != seen[1][name]]
+
+
+def common(state):
+    """One stream of rewards for all: those of a goal that is neither batch's."""
+    return reward(make_tasks([("goal_forward", 2.0)])[jnp.zeros(3, int)], state)
+
+
+def point(agent_of):
+    return lambda tasks: point_hierarchy(RuleStride(0.05), 3, agent_of(tasks))
+
+
+def cheetah(agent_of):
+    simulation, low_level = BatchSimulation(HALF_CHEETAH, 3, 1), untrained_low_level()
+    return lambda tasks: Hierarchy(simulation, low_level, agent_of(tasks), FixedStride(3))
+
+
+class PeeksAtShape(FilterAgent):
+    """Leaks the task through the shape of what it remembers."""
+
+    def __init__(self, tasks):
+        super().__init__()
+        self.width = 32 - int(tasks.family[0])
+
+
+class PeeksAtPadding(ToyPolicyAgent):
+    """Leaks the task through the empty part of the window."""
+
+    def __init__(self, tasks):
+        super().__init__(FilterAgent())
+        self.hint = jnp.asarray(tasks.target) * 1e-6
+
+    def decide(self, window, task_state, step):
+        decision = super().decide(window, task_state, step)
+        return decision._replace(target=decision.target + self.hint * (window.count < 32))
+
+
+HONEST = {
+    "filter on a point": point(lambda _: ToyPolicyAgent(FilterAgent(), 6)),
+    "toy agent on the half-cheetah": cheetah(lambda _: ToyPolicyAgent(untrained_toy(), 6)),
+}
+LEAKY = {
+    "told": point(OracleAgent),
+    "shape": point(lambda tasks: ToyPolicyAgent(PeeksAtShape(tasks))),
+    "padding": point(PeeksAtPadding),
+    "told, on the half-cheetah": cheetah(OracleAgent),
+}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_same_rewards_same_bits(name):
+    assert differences(HONEST[name], (ONE, OTHER), common) == []
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_other_rewards_alone_change_the_belief(name):
+    changed = differences(HONEST[name], (ONE, OTHER))
+    assert {"reward", "window", "latent", "family_probability"} <= set(changed)
+
+
+@pytest.mark.parametrize("name", LEAKY)
+def test_a_leaky_agent_is_caught(name):
+    assert differences(LEAKY[name], (ONE, OTHER), common) != []
+
+
+def test_a_leak_by_the_reset_is_caught():
+    def build(tasks):
+        hierarchy = point_hierarchy(FixedStride(2), 3)
+        reset = hierarchy.simulation.reset
+
+        def leaky(rng):
+            reset(rng)
+            hierarchy.simulation.qpos[:, 0] += 1e-9 * np.asarray(tasks.target)
+
+        hierarchy.simulation.reset = leaky
+        return hierarchy
+
+    assert "task_state" in differences(build, (ONE, OTHER), common)
+
+
+def test_rows_hold_toy_channels_and_rewards_only():
+    """Changing the four channels that the toy does not have changes no row."""
+    hierarchy = point_hierarchy(FixedStride(2), 3)
+    rollout(hierarchy, ONE, 1.0, np.random.default_rng(0))
+    window = np.asarray(hierarchy.window.rows)
+    hierarchy.simulation.task_state = lambda: np.concatenate(
+        [
+            hierarchy.simulation.qpos[:, :1],
+            np.full((3, 2), 7.0),
+            hierarchy.simulation.qvel[:, :1],
+            np.full((3, 2), 9.0),
+        ],
+        axis=-1,
+    )
+    rollout(hierarchy, ONE, 1.0, np.random.default_rng(0))
+    np.testing.assert_array_equal(window, np.asarray(hierarchy.window.rows))
+
+
+def test_every_agent_starts_alike():
+    """Before the first reward all simulations believe the same."""
+    toy = untrained_toy()
+    belief = jax.jit(toy.infer)(empty_window(5, toy.width))
+    assert all((np.asarray(leaf) == np.asarray(leaf)[:1]).all() for leaf in belief)

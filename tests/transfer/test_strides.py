@@ -1,0 +1,127 @@
+"""Stride policies: the rule as documented, the features, learning on a problem solved by hand."""
+
+import jax
+import numpy as np
+import pytest
+from transfer_doubles import DT, RANGES
+
+from reinfer.control.commands import Commands
+from reinfer.control.networks import init_mlp
+from reinfer.control.normalisation import init_moments
+from reinfer.inference.belief import Belief
+from reinfer.runs.errors import ArtifactError
+from reinfer.tasks import GOAL, VELOCITY
+from reinfer.transfer import MAX_STRIDE, LearnedStride, RuleStride, StrideInputs
+from reinfer.transfer.stride_learning import Hyperparameters, empty_episodes, init_learner, learn
+from reinfer.transfer.strides import feature_size, stride_features, stride_values
+
+
+def inputs(kind, target, x=0.0, sure=1.0, rows=10, goal_estimate=2.0):
+    state = np.zeros((1, 6))
+    state[0, 0] = x
+    probability = np.array([[0.0, 0.0, sure, 1.0 - sure]])
+    estimate = np.array([[1.5, -1.5, goal_estimate, -2.0]])
+    belief = Belief(np.ones((1, 3)), np.zeros((1, 3)), probability, estimate)
+    commands = Commands(np.array([kind]), np.array([target]))
+    return StrideInputs(np.arange(5.0)[None], state, commands, belief, np.array([rows]), np.array([4]))
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        (inputs(GOAL, 2.0, rows=2), 2),
+        (inputs(GOAL, 2.0, sure=0.8), 2),
+        (inputs(GOAL, 2.0), 13),
+        (inputs(GOAL, -3.0, x=-2.4), 4),
+        (inputs(GOAL, 3.0), 20),
+        (inputs(GOAL, 0.01), 1),
+        (inputs(VELOCITY, 2.0), 10),
+    ],
+)
+def test_rule(given, expected):
+    assert RuleStride(DT).choose(given).tolist() == [expected]
+
+
+def test_features_do_not_hold_absolute_x():
+    here = stride_features(inputs(GOAL, 1.0, x=0.5, goal_estimate=2.0), RANGES)
+    # The same relative error of the estimate, seen from 7 m further on.
+    there = inputs(GOAL, 8.0, x=7.5, goal_estimate=30.0)
+    there.belief.target[0, 3] = -2.0
+    there = stride_features(there, RANGES)
+    changed = np.flatnonzero(here != there)
+    assert here.shape == (1, feature_size(5, RANGES)) and np.isfinite(here).all()
+    # Only the error against the other direction's estimate may differ, and it is clipped.
+    assert set(changed // here.shape[1]) <= {0} and len(changed) <= 1
+    assert np.abs(here[0, 5:]).max() <= 2.0
+
+
+def test_learned_stride_survives_the_disk(tmp_path):
+    network = init_mlp(jax.random.key(0), (feature_size(5, RANGES), 8, 1 + MAX_STRIDE))
+    learned = LearnedStride("point", RANGES, init_moments(feature_size(5, RANGES)), network)
+    learned.save(tmp_path / "model", config={}, metrics={}, provenance={})
+    again = LearnedStride.load(tmp_path / "model", RANGES)
+    given = inputs(GOAL, 1.0)
+    assert again.choose(given).tolist() == learned.choose(given).tolist() and again.sha256
+    assert 1 <= again.choose(given)[0] <= MAX_STRIDE
+    with pytest.raises(ArtifactError, match="is not a model"):
+        LearnedStride.load(tmp_path, RANGES)
+
+
+# ---- a problem with one state: looking costs 1, then every step of a stride costs more than the one before
+
+
+def cost(steps_into_stride):
+    return 1.0 * (steps_into_stride == 0) + 0.02 * steps_into_stride**1.5
+
+
+def solve(discount):
+    """Values of all strides by value iteration, in float64."""
+    steps = np.arange(MAX_STRIDE)
+    gains = -np.cumsum(discount**steps * (1.0 - discount) * cost(steps))
+    lengths = 1 + steps
+    value = 0.0
+    for _ in range(5000):
+        values = gains + discount**lengths * value
+        value = values.max()
+    return values
+
+
+def test_learning_finds_the_values_solved_by_hand():
+    discount, horizon, count = 0.9, 60, 16
+    hyper = Hyperparameters(discount, 3e-3, 256, 1500, 0.02)
+    episodes = empty_episodes(1, horizon, count, 3)
+    episodes.features[:] = [0.3, -0.2, 0.5]
+    rng = np.random.default_rng(0)
+    for simulation in range(count):
+        start, gain, end = 0, 0.0, 0
+        for step in range(horizon):
+            if step == end:
+                start, gain, end = step, 0.0, step + rng.integers(1, MAX_STRIDE + 1)
+            into = step - start
+            gain -= discount**into * (1.0 - discount) * cost(into)
+            episodes.start[0, step, simulation] = start
+            episodes.gain[0, step, simulation] = gain
+            episodes.valid[0, step, simulation] = 1.0
+    episodes = episodes._replace(count=np.asarray(1, np.int32))
+    learner = init_learner(jax.random.key(0), 3, 32, hyper)
+    learner, metrics = learn(jax.random.key(1), learner, episodes, hyper)
+    values = np.asarray(stride_values(learner.moments, learner.network, episodes.features[0, 0, 0]))
+    expected = solve(discount)
+    assert abs(int(values.argmax()) - int(expected.argmax())) <= 1
+    np.testing.assert_allclose(values, expected, atol=0.02)
+    assert np.isfinite(metrics["loss"])
+
+
+def test_falls_are_not_a_way_out():
+    """The value of a stride that ends in a fall is what its gain says, and steps after it teach nothing."""
+    hyper = Hyperparameters(0.9, 3e-3, 256, 800, 0.02)
+    episodes = empty_episodes(1, 2, 8, 3)
+    episodes.features[:] = [0.3, -0.2, 0.5]
+    episodes.gain[0] = [[-0.7], [99.0]]
+    episodes.start[0] = [[0], [1]]
+    episodes.terminal[0, 0], episodes.valid[0, 0] = 1.0, 1.0
+    episodes = episodes._replace(count=np.asarray(1, np.int32))
+    learner = init_learner(jax.random.key(0), 3, 32, hyper)
+    learner, _ = learn(jax.random.key(1), learner, episodes, hyper)
+    values = stride_values(learner.moments, learner.network, episodes.features[0, 0, 0])
+    np.testing.assert_allclose(values[0], -0.7, atol=0.01)
