@@ -89,6 +89,13 @@ def test_canonical_state_is_what_a_checkpoint_gives_back():
     assert jax.tree.map(type, again) == jax.tree.map(type, canonical)
 
 
+def test_numpy_and_jax_may_swap_places(run):
+    """A leaf comes back in the hands that held it when it was saved, whatever the first state had."""
+    checkpoint.save(run, 4, make_state(), {})
+    template = make_state()._replace(weight=np.zeros((2, 3), np.float32), replay=np.zeros((4, 2)))
+    assert_same(checkpoint.restore(checkpoint.latest(run), template), make_state())
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

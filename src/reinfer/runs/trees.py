@@ -16,7 +16,7 @@ def canonical(state):
 
 
 def signature(state) -> dict[str, str]:
-    """What must be equal for one state to replace another: leaf name -> kind, dtype and shape."""
+    """Leaf name -> kind (jax, numpy, key, python), dtype and shape in words."""
     return {name: _describe(leaf) for name, leaf in named_leaves(state).items()}
 
 
@@ -54,15 +54,15 @@ def require_finite(arrays: dict[str, np.ndarray], where: str) -> None:
 
 
 def from_host(arrays: dict[str, np.ndarray], found: dict[str, str], template, source: str):
-    """A state formed like ``template`` out of ``arrays`` whose signature is ``found``.
+    """The state taken apart into ``arrays`` and signature ``found``; ``template`` lends its structure.
 
     Raises ArtifactError, led by ``source``, naming the first leaf that is missing, unexpected or different.
     """
     difference = _difference(signature(template), found)
     if difference:
         raise ArtifactError(f"{source} does not fit this stage: {difference}")
-    names = iter(named_leaves(template))
-    return jax.tree.map(lambda leaf: _restore_leaf(arrays[next(names)], leaf), template)
+    leaves = [_restore_leaf(arrays[name], found[name]) for name in named_leaves(template)]
+    return jax.tree.unflatten(jax.tree.structure(template), leaves)
 
 
 def _is_key(leaf) -> bool:
@@ -97,14 +97,20 @@ def _host_leaf(leaf) -> np.ndarray:
     return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf, order="C")
 
 
-def _restore_leaf(array: np.ndarray, leaf):
-    if _is_key(leaf):
-        return jax.random.wrap_key_data(jnp.array(array), impl=jax.random.key_impl(leaf))
-    if isinstance(leaf, jax.Array):
-        return jnp.array(array, dtype=leaf.dtype)
-    if isinstance(leaf, np.ndarray | np.generic):
+def _restore_leaf(array: np.ndarray, description: str):
+    kind, detail = description.split()[:2]
+    if kind == "key":
+        return jax.random.wrap_key_data(jnp.array(array), impl=detail)
+    if kind == "jax":
+        return jnp.array(array)
+    if kind == "numpy":
         return np.array(array, order="C")
-    return type(leaf)(array[()])
+    return {"bool": bool, "int": int, "float": float}[detail](array[()])
+
+
+def _form(description: str) -> str:
+    """What a program compiled for a leaf depends on: not whether NumPy or JAX holds it."""
+    return description.removeprefix("jax ").removeprefix("numpy ")
 
 
 def _difference(expected: dict[str, str], found: dict[str, str]) -> str:
@@ -112,7 +118,7 @@ def _difference(expected: dict[str, str], found: dict[str, str]) -> str:
     for name in expected:
         if name not in found:
             return f"leaf {name!r} ({expected[name]}) is missing"
-        if found[name] != expected[name]:
+        if _form(found[name]) != _form(expected[name]):
             return f"leaf {name!r} is {found[name]}, expected {expected[name]}"
     unexpected = [name for name in found if name not in expected]
     return f"leaf {unexpected[0]!r} ({found[unexpected[0]]}) is unexpected" if unexpected else ""
