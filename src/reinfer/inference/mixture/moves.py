@@ -140,22 +140,15 @@ def merge_entropy_change(first, second) -> np.ndarray:
 
 
 def _seed_shares(points, weight, rng: np.random.Generator) -> np.ndarray:
-    """Starting shares (n, 4) of the second child: across the principal axis, two k-means++ pairs, the
-    farthest point."""
+    """Starting shares (n, 3) of the second child: one half across the principal axis, two k-means++ pairs."""
     probability = weight / weight.sum()
-    mean = probability @ points
-    centred = points - mean
-    covariance = (probability[:, None] * centred).T @ centred
-    values, vectors = np.linalg.eigh(covariance)
-    whitened = centred @ vectors / np.sqrt(np.maximum(values, 1e-12 * values[-1] + 1e-300))
-    shares = [centred @ vectors[:, -1] > 0.0]
+    centred = points - probability @ points
+    _, axes = np.linalg.eigh((probability[:, None] * centred).T @ centred)
+    shares = [centred @ axes[:, -1] > 0.0]
     for _ in range(2):
         one = points[rng.choice(len(points), p=probability)]
         distance = ((points - one) ** 2).sum(axis=1)
         mass = weight * distance
         other = points[rng.choice(len(points), p=mass / mass.sum())] if mass.sum() > 0.0 else one
         shares.append(((points - other) ** 2).sum(axis=1) < distance)
-    radius = (whitened**2).sum(axis=1)
-    farthest = whitened[np.argmax(radius * (weight > 0.5 * weight.max()))]
-    shares.append(((whitened - farthest) ** 2).sum(axis=1) < radius)
     return np.stack(shares, axis=1).astype(float)
