@@ -7,7 +7,6 @@ misclassification: Hennig, Methods for merging Gaussian mixture components (2010
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from reinfer.inference.mixture.prior import fitted_prior
 from reinfer.inference.mixture.state import MixtureConfig, MixtureState
@@ -83,6 +82,9 @@ def cluster_report(latents, family_labels, state: MixtureState, config: MixtureC
         ``components`` (K), ``effective_components`` (exp of the entropy of their shares of ``latents``),
         ``merged_components``.
     """
+    # Imported here because it takes longer than everything else that training needs together.
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
     labels = np.asarray(family_labels)
     if labels.shape != (len(latents),):
         raise ValueError(f"family_labels: shape {labels.shape} must be ({len(latents)},), one per latent")
