@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from reinfer.inference.mixture.prior import MixturePrior
 from reinfer.tasks import FAMILY_NAMES, Tasks
@@ -99,9 +100,10 @@ def _draw_tsne(panel, latents, guests, tasks, is_guest, _components) -> None:
     # Evenly spaced rows keep the shares of families where there are too many points.
     chosen = np.unique(np.linspace(0, len(points) - 1, min(len(points), _TSNE_POINTS)).round().astype(int))
     perplexity = min(30.0, (len(chosen) - 1) / 3)
-    embedded = TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(
-        points[chosen].astype(np.float32)
-    )
+    # Its threads spin while they wait, which on a busy machine takes a hundred times as long as one alone.
+    with threadpool_limits(1):
+        method = TSNE(2, perplexity=perplexity, init="pca", random_state=0, n_jobs=1)
+        embedded = method.fit_transform(points[chosen].astype(np.float32))
     _scatter(panel, embedded, Tasks(tasks.family[chosen], tasks.target[chosen]), is_guest[chosen])
     panel.set_title("t-SNE (only neighbourhoods mean anything)")
     panel.set_xticks([])

@@ -1,0 +1,94 @@
+"""The contest as a table: ours beside published figures and beside labelled comparators of our own."""
+
+from typing import NamedTuple
+
+from reinfer.viewing.anchors import ANCHORS, Anchor
+
+
+class Number(NamedTuple):
+    """One figure of the table: its ``text``, a ``note``, and ``key``/``value`` as in the contest's JSON."""
+
+    text: str
+    note: str = ""
+    key: str = ""
+    value: float | None = None
+
+
+class Row(NamedTuple):
+    """One agent. ``kind`` is "published", "ours" or "comparator"."""
+
+    kind: str
+    name: str
+    note: str
+    position: Number
+    velocity: Number
+    falls: Number
+
+
+#: Our own comparators: key in the contest's JSON, name, what it knows.
+COMPARATORS = (
+    ("oracle", "Oracle", "IS TOLD the task; same low level: the bound for ours"),
+    ("random", "Random", "random sub-goals, same low level"),
+    ("zero", "Zero", "stands still"),
+)
+
+
+def contest_rows(contest: dict, body: str) -> list[Row]:
+    """Rows for the results of one contest, in the order in which they are shown.
+
+    Args:
+        contest: what ``reinfer eval transfer --json`` printed.
+        body: the robot; published figures are shown where there are some for it.
+    """
+    rows = [_published(anchor) for anchor in ANCHORS.get(body, ())]
+    rows.append(_own(contest, "", "ours", "reinfer", "told nothing; inference learned on the toy"))
+    for key, name, note in COMPARATORS:
+        if contest.get(key):
+            rows.append(_own(contest[key], f"{key}.", "comparator", name, note))
+    return rows
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A share as text."""
+    return f"{100 * value:.{digits}f} %"
+
+
+def _published(anchor: Anchor) -> Row:
+    told = "told nothing" if anchor.told == "nothing" else f"IS TOLD {anchor.told}"
+    note = f"{told}; meta-trained on the {anchor.learned_on}; {anchor.measure}"
+    return Row(
+        "published",
+        anchor.name,
+        note,
+        Number(_range(anchor.position_m, "m")),
+        Number(_range(anchor.velocity_mps, "m/s")),
+        Number("\N{EN DASH}"),
+    )
+
+
+def _own(result: dict, prefix: str, kind: str, name: str, note: str) -> Row:
+    position, velocity = result["position"], result["velocity"]
+    error, speed = position["settled_error_m"], velocity["windowed_relative_error"]
+    return Row(
+        kind,
+        name,
+        note,
+        Number(
+            f"{error:.3f} m",
+            f"{percent(position['settled_fraction'], 0)} settle",
+            f"{prefix}position.settled_error_m",
+            error,
+        ),
+        Number(
+            percent(speed),
+            f"{percent(velocity['settled_fraction'], 0)} settle",
+            f"{prefix}velocity.windowed_relative_error",
+            speed,
+        ),
+        Number(percent(result["fall_rate"]), "", f"{prefix}fall_rate", result["fall_rate"]),
+    )
+
+
+def _range(ends: tuple[float, float], unit: str) -> str:
+    low, high = ends
+    return f"{low:.3g} {unit}" if low == high else f"{low:.2f}\N{EN DASH}{high:.2f} {unit}"

@@ -1,0 +1,122 @@
+"""The parts of the report that show the agent at work: videos, tracks, belief, latents, strides."""
+
+from reinfer.viewing import page
+from reinfer.viewing.belief import belief_figure
+from reinfer.viewing.reporting.evidence import Evidence, absent, by_rows
+from reinfer.viewing.stride import stride_figure
+from reinfer.viewing.style import data_uri, svg_of
+from reinfer.viewing.tracks import tracks_figure
+
+
+def clips(evidence: Evidence) -> str:
+    if not evidence.clips:
+        return absent("See it run", "reinfer video RECORD", "--video FILE")
+    figures = [
+        page.figure(
+            page.video(data_uri(clip.video, "video/mp4"), data_uri(clip.poster, "image/png")), clip.caption
+        )
+        for clip in evidence.clips
+    ]
+    return page.section(
+        "See it run",
+        page.paragraph(
+            "The task is hidden from the agent. At first it acts on a guess; each row of its context is "
+            "where it was, what reward it got, and where it got to. Watch the belief settle within the "
+            "first strides."
+        ),
+        page.side_by_side(*figures),
+        page.command("reinfer video RECORD --simulation 1"),
+    )
+
+
+def tracks(evidence: Evidence) -> str:
+    if not evidence.records:
+        return absent("All twelve targets", "reinfer eval transfer", "--records FILE...")
+    seeds = len(evidence.records)
+    figures = [
+        page.figure(svg_of(tracks_figure(evidence.records, (kind,))), caption)
+        for kind, caption in (
+            ("goal", f"Position over time; dashed: the goals. {_lines_of(seeds)}"),
+            (
+                "velocity",
+                "Speed over time, averaged over half a second, about a gait cycle; pale: as it is. Dashed: "
+                "the targets.",
+            ),
+        )
+    ]
+    return page.section(
+        "All twelve targets",
+        page.side_by_side(*figures),
+        page.command("reinfer plot tracks RECORD... --output tracks.svg"),
+    )
+
+
+def _lines_of(seeds: int) -> str:
+    return "One line per target." if seeds == 1 else f"One line per target and training seed ({seeds} seeds)."
+
+
+def belief(evidence: Evidence) -> str:
+    if not evidence.records:
+        return ""
+    figures = [
+        page.figure(
+            svg_of(belief_figure(evidence.records, ("family",))),
+            "Probability that the encoder gives to the true kind of task. Lines: median per kind.",
+        ),
+        page.figure(
+            svg_of(belief_figure(evidence.records, ("target",))),
+            "Relative error of the inferred target where the kind is right. Dotted: 1 %.",
+        ),
+    ]
+    return page.section(
+        "How fast it finds out",
+        page.paragraph(
+            "One row of context is one stride: a fraction of a second on the robot. The encoder has never "
+            "seen a robot; it reads the robot's position, speed and reward as if they were the toy's."
+        ),
+        page.side_by_side(*figures),
+        by_rows(evidence.contest, "contest"),
+        page.command("reinfer plot belief RECORD... --output belief.svg"),
+    )
+
+
+def latent(evidence: Evidence) -> str:
+    if evidence.latent is None:
+        return absent("What the encoder knows", "reinfer plot latent MODEL", "--toy-model MODEL")
+    captions = (
+        "Latents projected on their two main directions. Ellipses: components of the mixture prior, 2 sigma.",
+        "The same latents by t-SNE, which keeps neighbours together and distorts distances.",
+    )
+    figures = [page.figure(svg_of(map_), text) for map_, text in zip(evidence.latent, captions, strict=True)]
+    return page.section(
+        "What the encoder knows",
+        page.paragraph(
+            "Every point is one task as the encoder sees it. Kinds of task fall apart by themselves, "
+            "targets lie along them in order. Points with a dark rim are the robot's: they land where the "
+            "toy's lie, which is why the toy's policy can act on them."
+        ),
+        page.side_by_side(*figures),
+        page.command("reinfer plot latent MODEL --records RECORD --output latent.svg"),
+    )
+
+
+def strides(evidence: Evidence) -> str:
+    if not evidence.records:
+        return ""
+    figures = [
+        page.figure(
+            svg_of(stride_figure(evidence.records, ("time",))), "Mean stride in force, per kind of task."
+        ),
+        page.figure(
+            svg_of(stride_figure(evidence.records, ("histogram",))), "How often each stride is chosen."
+        ),
+    ]
+    return page.section(
+        "When to think again",
+        page.paragraph(
+            "A stride is the number of control steps for which one sub-goal is pursued before the belief "
+            "is updated: short while much is unknown, longer once the task is clear."
+        ),
+        page.side_by_side(*figures),
+        page.command("reinfer plot strides RECORD... --output strides.svg"),
+    )

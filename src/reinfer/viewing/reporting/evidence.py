@@ -1,0 +1,69 @@
+"""What a report is made from."""
+
+from typing import NamedTuple
+
+from reinfer.viewing import page
+from reinfer.viewing.contest_table import percent
+from reinfer.viewing.progress import Progress
+
+
+class Clip(NamedTuple):
+    """A video in the report: mp4 bytes, a PNG of its first moments, and what it shows."""
+
+    video: bytes
+    poster: bytes
+    caption: str
+
+
+class Evidence(NamedTuple):
+    """What a report is made from. All but the contest may be absent (None or empty).
+
+    ``contest``, ``toy``, ``low``: what ``reinfer eval transfer|toy|low --json`` printed; ``records``: the
+    rollouts behind the contest, one per seed; ``latent``: (PCA figure, t-SNE figure); ``progress``: training
+    curves with the metric to show; ``models``: descriptions as in ``model.json``; ``made_by``: the command of
+    this report.
+    """
+
+    contest: dict
+    body: str
+    made_by: str
+    records: list = []
+    toy: dict | None = None
+    low: dict | None = None
+    latent: tuple | None = None
+    progress: list[tuple[Progress, str]] = []
+    clips: list[Clip] = []
+    models: dict[str, dict] = {}
+
+
+def absent(title: str, made_by: str, option: str) -> str:
+    """A part whose source was not given, saying how to get it."""
+    return page.section(
+        title,
+        page.paragraph(
+            f"Not part of this report. It needs the result of the command below, given as {option}.", "note"
+        ),
+        page.command(made_by),
+    )
+
+
+def by_rows(result: dict, source: str) -> str:
+    """Accuracy and target error at fixed numbers of context rows, from a result file."""
+    accuracy, error = result.get("class_accuracy_by_rows"), result.get("target_error_by_rows")
+    if not accuracy or not error:
+        return ""
+    counts = list(accuracy)
+    head = [("context rows", False), *((count, True) for count in counts)]
+    lines = (
+        ("kind recognised", "class_accuracy_by_rows", accuracy, 1),
+        ("target error", "target_error_by_rows", error, 1),
+    )
+    rows = []
+    for what, name, values, digits in lines:
+        cells = [page.cell(what)]
+        for count in counts:
+            value = values.get(count)
+            text = "" if value is None else percent(value, digits)
+            cells.append(page.cell(text, number=True, key=f"{source}:{name}.{count}", value=value))
+        rows.append(("", cells))
+    return page.table(head, rows)

@@ -1,0 +1,180 @@
+"""The parts of the report about results: what it is, the contest, the failures."""
+
+from reinfer.tasks.families import FAMILY_KIND, KINDS, family_index
+from reinfer.viewing import page
+from reinfer.viewing.anchors import ANCHORS
+from reinfer.viewing.contest_table import COMPARATORS, contest_rows, percent
+from reinfer.viewing.reporting.evidence import Evidence
+from reinfer.viewing.style import KIND_UNIT, task_label
+
+#: Failures shown.
+_WORST = 5
+
+
+def spoken(body: str) -> str:
+    return body.replace("_", "\N{NON-BREAKING HYPHEN}")
+
+
+def opening(evidence: Evidence) -> str:
+    body = spoken(evidence.body)
+    drawings = [
+        f"<figure>{page.asset(f'overview_{name}.svg')}</figure>" for name in ("toy", "encoder", "robot")
+    ]
+    return "\n".join(
+        [
+            f"<h1>Task inference learned on a toy, reused on a {body}</h1>",
+            page.paragraph(
+                "A robot that must find out by itself what it is asked to do, such as reaching a place or "
+                "running at a speed, normally practises this for millions of steps on the robot. reinfer "
+                "learns it on a point that moves along a line, which takes minutes. There an encoder "
+                "learns to tell from a few rewards which kind of task it is in and what the target is, and "
+                f"a policy learns what to do about it. Both are frozen and put on the {body}: the encoder "
+                "reads the robot's own position, speed and rewards, the policy chooses sub-goals, and a "
+                f"walking policy trained without any unknown task pursues them. The {body} is never told "
+                "its task, was never meta-trained, and does what is shown below.",
+                "lead",
+            ),
+            '<div class="figures three">',
+            *drawings,
+            "</div>",
+            page.key_figures(_headlines(evidence.contest)),
+        ]
+    )
+
+
+def _headlines(contest: dict) -> list[tuple[str, str, str]]:
+    position, velocity = contest["position"], contest["velocity"]
+    entries = [
+        (
+            f"{position['settled_error_m']:.3f} m",
+            "from the goal, once settled (last quarter of an episode)",
+            "position.settled_error_m",
+        ),
+        (
+            percent(velocity["windowed_relative_error"]),
+            "error of the running speed, averaged over a window",
+            "velocity.windowed_relative_error",
+        ),
+    ]
+    accuracy, error = contest.get("class_accuracy_by_rows", {}), contest.get("target_error_by_rows", {})
+    if accuracy.get("5") is not None:
+        entries.append(
+            (
+                percent(accuracy["5"]),
+                "of tasks recognised after 5 rows of experience",
+                "class_accuracy_by_rows.5",
+            )
+        )
+    if error.get("10") is not None:
+        entries.append(
+            (percent(error["10"]), "error of the inferred target after 10 rows", "target_error_by_rows.10")
+        )
+    entries.append((percent(contest["fall_rate"]), "of episodes with a fall", "fall_rate"))
+    return entries
+
+
+def contest(evidence: Evidence) -> str:
+    contest = evidence.contest
+    head = [("agent", False), ("position error", True), ("speed error", True), ("falls", True)]
+    titles = {
+        "published": "published results, as their sources report them",
+        "ours": "this project",
+        "comparator": "comparators: not contestants, run by us to show the scale",
+    }
+    rows, shown = [], None
+    for row in contest_rows(contest, evidence.body):
+        if row.kind != shown:
+            shown = row.kind
+            rows.append(page.wide_row(titles[shown], len(head), "group"))
+        numbers = [
+            page.cell(number.text, number.note, number=True, key=number.key, value=number.value)
+            for number in (row.position, row.velocity, row.falls)
+        ]
+        kind = {"ours": "ours ", "comparator": "aside "}.get(row.kind, "")
+        rows.append((f"{kind}agent", [page.cell(row.name), *numbers]))
+        rows.append(page.wide_row(row.note, len(head), f"{kind}told"))
+    return page.section(
+        "The contest",
+        page.paragraph(
+            "Twelve targets, near and far, both ways. Only rewards tell the agent which one it is. Errors "
+            "are those of the last quarter of an episode; speeds are averaged over a window longer than a "
+            "gait cycle, because a running body's speed swings within every stride."
+        ),
+        page.table(head, rows),
+        page.paragraph(
+            "Published figures differ in what the agent is told and in how the error is taken, as noted in "
+            "their rows: read them as the scale of the problem. ReMAP is given the target's value; ours is "
+            "not.",
+            "note",
+        ),
+        _over_time(contest),
+        _sources(evidence.body),
+        page.command(f"reinfer eval transfer --body {evidence.body} --json > contest.json", evidence.made_by),
+    )
+
+
+def _over_time(contest: dict) -> str:
+    """How fast: errors at fixed simulated times, ours and the comparators'."""
+    agents = [("reinfer", "", contest)]
+    agents += [(name, f"{key}.", contest[key]) for key, name, _ in COMPARATORS if contest.get(key)]
+    lines = []
+    for kind, what, unit in (("position", "distance to the goal", "m"), ("velocity", "speed error", "m/s")):
+        times = list(contest[kind].get("error_at_s", {}))
+        if not times:
+            continue
+        head = [(f"{what} ({unit}) after", False), *((f"{seconds} s", True) for seconds in times)]
+        rows = []
+        for name, prefix, result in agents:
+            found = result[kind].get("error_at_s", {})
+            cells = [page.cell(name)]
+            cells += [
+                page.cell(
+                    f"{found[t]:.2f}", number=True, key=f"{prefix}{kind}.error_at_s.{t}", value=found[t]
+                )
+                for t in times
+            ]
+            rows.append(("ours" if not prefix else "aside", cells))
+        lines.append(page.table(head, rows))
+    return "\n".join(lines)
+
+
+def _sources(body: str) -> str:
+    sources = dict.fromkeys(anchor.source for anchor in ANCHORS.get(body, ()))
+    lines = "".join(page.paragraph(source, "note") for source in sources)
+    return f"<details><summary>Sources of the published figures</summary>{lines}</details>" if lines else ""
+
+
+def failures(evidence: Evidence) -> str:
+    tasks = evidence.contest.get("by_task") or []
+    if not tasks:
+        return ""
+    worst = sorted(tasks, key=lambda entry: -entry["relative_error"])[:_WORST]
+    head = [("task", False), ("error", True), ("relative", True), ("fell", True)]
+    rows = []
+    for entry in worst:
+        index = tasks.index(entry)
+        family = family_index(entry["family"])
+        unit = KIND_UNIT[KINDS[FAMILY_KIND[family]]]
+        error = entry["relative_error"] * abs(entry["target"])
+        seed = f"training seed {entry['seed']}" if "seed" in entry else ""
+        rows.append(
+            (
+                "",
+                [
+                    page.cell(task_label(family, entry["target"], unit), seed),
+                    page.cell(f"{error:.3f} {unit}", number=True),
+                    page.cell(
+                        percent(entry["relative_error"]),
+                        number=True,
+                        key=f"by_task.{index}.relative_error",
+                        value=entry["relative_error"],
+                    ),
+                    page.cell("yes" if entry["fallen"] else "no", number=True),
+                ],
+            )
+        )
+    return page.section(
+        "Where it does worst",
+        page.paragraph(f"The {len(worst)} worst of {len(tasks)} episodes, by relative error once settled."),
+        page.table(head, rows),
+    )
