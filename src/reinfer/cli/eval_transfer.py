@@ -1,0 +1,69 @@
+"""``reinfer eval transfer``: the contest, as numbers.
+
+JSON keys. ``position`` and ``velocity`` hold, over training seeds x tasks: ``settled_error_m`` (mean distance
+over the last quarter of 24 s) or ``windowed_relative_error`` (mean speed over that quarter against the
+target; ``windowed_error_mps`` in m/s), ``settled_fraction`` (within 0.25 m, or 10 %), ``settling_time_s``
+(median; null if fewer than half settle), ``error_at_s`` (m, or m/s over the second before), ``worst_*``, and
+under ``settled_error``, ``relative_error``, ``integrated_error_s`` the mean, the interquartile mean (iqm) and
+its stratified bootstrap 95 % interval. ``integrated_error_s`` is the integral of |error| / |target| in
+seconds. ``fall_rate``; ``class_accuracy_by_rows`` and ``target_error_by_rows`` (relative, of the most likely
+family) against the number of context rows, null where no episode had so many; ``mean_stride`` in control
+steps; ``by_family``. ``oracle`` (told the task), ``random`` and ``zero`` hold the same. ``by_task``: means
+over seeds. ``ablation``: the same summary for the other stride policies, with ``--ablation``.
+"""
+
+import json as json_format
+from dataclasses import dataclass
+from pathlib import Path
+
+from reinfer.cli.parsing import parse
+from reinfer.cli.transfer import RULE, TransferOptions, keep, prepare, strides_of, summary
+from reinfer.runs.config import setting, validate
+
+#: Stride policies beside the learned one in an ablation.
+ABLATION = ("1", "5", "10", "20", RULE)
+
+
+@dataclass(frozen=True, slots=True)
+class EvalTransferOptions(TransferOptions):
+    """How well toy agents move a robot whose task they are not told."""
+
+    ablation: bool = setting(False, "also with strides 1, 5, 10, 20 and by rule")
+    json: bool = setting(False, "print one JSON object")
+    out: str | None = setting(None, "folder for report and records; by default they are not kept")
+
+
+def run(arguments: list[str]) -> int:
+    """Play the contest and print the numbers."""
+    return eval_transfer(validate(parse(EvalTransferOptions, "reinfer eval transfer", arguments)))
+
+
+def eval_transfer(options: EvalTransferOptions) -> int:
+    """Evaluate and print; returns the exit code."""
+    contest, contestants = prepare(options)
+    others = [name for name in ABLATION if name != options.stride] if options.ablation else []
+    ablation = [strides_of(options, 0, contest, name) for name in others]
+    report = contest.compare(contestants, ablation)
+    if options.out:
+        keep(contest, report, Path(options.out))
+    lines = summary(report) + ablation_table(report)
+    print(json_format.dumps(report, indent=2) if options.json else "\n".join(lines))
+    return 0
+
+
+def ablation_table(report: dict) -> list[str]:
+    """One line per stride policy: integrated error with its interval."""
+    if not report["ablation"]:
+        return []
+    lines = [
+        "",
+        f"{'stride':<10} {'integrated error s: iqm':>24} {'95 %':>16} {'mean':>8} {'looks per s':>12}",
+    ]
+    for name, part in report["ablation"].items():
+        error = part["integrated_error_s"]
+        low, high = error["interval"]
+        looks = 1.0 / (part["mean_stride"] * report["control_dt_s"])
+        lines.append(
+            f"{name:<10} {error['iqm']:>24.2f} {low:>8.2f}-{high:<7.2f} {error['mean']:>8.2f} {looks:>12.1f}"
+        )
+    return lines

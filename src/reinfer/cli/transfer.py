@@ -1,0 +1,171 @@
+"""``reinfer transfer``: reuse a toy agent on a robot; keeps every episode and prints how it went."""
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+from reinfer.bodies import ROBOTS
+from reinfer.cli.parsing import parse
+from reinfer.runs.config import setting, validate
+from reinfer.runs.directory import resolve
+from reinfer.runs.errors import ArtifactError, ConfigError, RunError
+from reinfer.runs.files import replace_file, to_json
+
+#: Choices of ``--stride`` besides a number.
+LEARNED, RULE = "learned", "rule"
+
+#: The agent judged, and its comparators.
+AGENTS = ("toy", "oracle", "random", "zero")
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOptions:
+    """Reuse toy agents on a robot: the toy's own policy, told nothing but rewards, moves it by sub-goals.
+
+    Always beside it: an oracle that is told the task, a random agent, one that does nothing.
+    """
+
+    body: str = setting("half_cheetah", "robot", choices=tuple(ROBOTS))
+    tasks: str = setting(
+        "standard", "the 12 published tasks or 120 random ones", choices=("standard", "heldout")
+    )
+    policy: str = setting("toy", "what chooses sub-goals: the policy learned on the toy", choices=("toy",))
+    stride: str = setting(LEARNED, "control steps between looks: learned, rule, or a number from 1 to 20")
+    seeds: int = setting(
+        1, "shipped pairs of toy agent and learned stride to use, from seed 0 on", low=1, high=100
+    )
+    toy: tuple[str, ...] = setting((), "toy agents in place of the shipped ones: runs or model folders")
+    low: str | None = setting(None, "low-level policy in place of the shipped one: a run or a model folder")
+    stride_model: tuple[str, ...] = setting(
+        (), "learned strides in place of the shipped ones, one per toy agent"
+    )
+    toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
+    threads: int = setting(0, "physics threads; 0 uses every core", low=0)
+    out: str | None = setting(None, "folder for report and records; by default runs/transfer/TIME")
+
+
+def run(arguments: list[str]) -> int:
+    """Play the contest, keep its records, print a table."""
+    options = validate(parse(TransferOptions, "reinfer transfer", arguments))
+    folder = _new_folder(options.out)
+    contest, contestants = prepare(options)
+    report = contest.compare(contestants)
+    keep(contest, report, folder)
+    print("\n".join(summary(report)))
+    print(f"records and report: {folder}")
+    return 0
+
+
+def prepare(options: TransferOptions):
+    """Load everything that ``options`` name: (contest, contestants). Raises ConfigError or ArtifactError."""
+    check_stride(options)
+    from reinfer.bodies import robot
+    from reinfer.control.low_level_policy import LowLevelPolicy
+    from reinfer.evaluation.transfer import Contest, Contestant
+    from reinfer.inference.agent import ToyAgent
+
+    folder = resolve(options.low or f"shipped:{options.body}/low")
+    low_level = LowLevelPolicy.load(folder)
+    if low_level.body != options.body:
+        raise ArtifactError(f"{folder} is a policy of body {low_level.body!r}, not of {options.body!r}")
+    toys = options.toy or tuple(f"shipped:toy/seed{seed}" for seed in range(options.seeds))
+    contest = Contest(
+        robot(options.body), low_level, options.tasks, toy_steps=options.toy_steps, threads=options.threads
+    )
+    contestants = [
+        Contestant(seed, ToyAgent.load(resolve(toy)), strides_of(options, seed, contest))
+        for seed, toy in enumerate(toys)
+    ]
+    return contest, contestants
+
+
+def check_stride(options: TransferOptions) -> None:
+    """Raise ConfigError if the options on strides and models do not fit together."""
+    from reinfer.transfer.strides import MAX_STRIDE
+
+    numbers = [str(length) for length in range(1, MAX_STRIDE + 1)]
+    if options.stride not in (LEARNED, RULE, *numbers):
+        raise ConfigError(
+            f"stride: {options.stride!r} is not allowed; it must be {LEARNED}, {RULE} or 1 to {MAX_STRIDE}"
+        )
+    toys = len(options.toy) or options.seeds
+    if options.toy and options.seeds not in (1, len(options.toy)):
+        raise ConfigError(f"seeds: {options.seeds} does not fit the {len(options.toy)} given by toy")
+    if options.stride_model and len(options.stride_model) != toys:
+        given = len(options.stride_model)
+        raise ConfigError(f"stride_model: {given} given for {toys} toy agents; there must be one for each")
+
+
+def strides_of(options: TransferOptions, seed: int, contest, stride: str | None = None):
+    """The stride policy that ``stride``, or else ``options.stride``, names, for the contestant ``seed``."""
+    from reinfer.simulation import BatchSimulation
+    from reinfer.transfer.strides import FixedStride, LearnedStride, RuleStride
+
+    stride = stride or options.stride
+    if stride == RULE:
+        return RuleStride(BatchSimulation(contest.body, 1, 1).control_dt_s)
+    if stride != LEARNED:
+        return FixedStride(int(stride))
+    models = options.stride_model
+    reference = models[seed] if models else f"shipped:{options.body}/stride/seed{seed}"
+    folder = resolve(reference)
+    learned = LearnedStride.load(folder, contest.low_level.ranges)
+    if learned.body != options.body:
+        raise ArtifactError(f"{folder} was learned on body {learned.body!r}, not on {options.body!r}")
+    return learned
+
+
+def keep(contest, report: dict, folder: Path) -> None:
+    """Write ``transfer.json`` and one record per agent, stride and seed."""
+    from reinfer.transfer.record import save_record
+
+    for (agent, stride, seed), record in contest.records.items():
+        save_record(folder / f"{agent}_stride_{stride}_seed{seed}.safetensors", record)
+    replace_file(folder / "transfer.json", to_json(report))
+
+
+def summary(report: dict) -> list[str]:
+    """A table for a person: one line per agent, then per task."""
+    seeds = len(report["seeds"])
+    head = f"{report['body']}, {report['n_tasks']} {report['tasks']} tasks, {seeds} seed{'s' * (seeds > 1)}"
+    lines = [f"{head}, stride {report['stride']} (mean {report['mean_stride']:.1f} control steps)", ""]
+    columns = ("settled at", "settled", "off by", "settled", "error s", "%")
+    lines.append(f"{'':<10} {'position':>22} {'velocity':>22} {'integrated':>11} {'falls':>6}")
+    lines.append("{:<10} {:>12} {:>9} {:>12} {:>9} {:>11} {:>6}".format("agent", *columns))
+    lines += [_agent_line(name, report if name == "toy" else report[name]) for name in AGENTS]
+    lines += ["", "the oracle is told the task; toy is told rewards only"]
+    if report["n_tasks"] <= 20:
+        lines += ["", f"{'task':<26} {'error':>10} {'settled':>9} {'after':>8}"]
+        lines += [_task_line(row) for row in report["by_task"]]
+    return lines
+
+
+def _agent_line(name: str, part: dict) -> str:
+    position, velocity = part["position"], part["velocity"]
+    return (
+        f"{name:<10} {position['settled_error_m']:>10.3f} m {100 * position['settled_fraction']:>7.0f} %"
+        f" {100 * velocity['windowed_relative_error']:>10.1f} %"
+        f" {100 * velocity['settled_fraction']:>7.0f} %"
+        f" {part['integrated_error_s']['mean']:>11.2f} {100 * part['fall_rate']:>6.1f}"
+    )
+
+
+def _task_line(row: dict) -> str:
+    velocity = row["family"].startswith("velocity")
+    error = f"{100 * row['relative_error']:.1f} %" if velocity else f"{row['settled_error']:.3f} m"
+    after = "-" if row["settling_time_s"] is None else f"{row['settling_time_s']:.1f} s"
+    name = f"{row['family']} {row['target']:+.2f}"
+    return f"{name:<26} {error:>10} {100 * row['settled_fraction']:>7.0f} % {after:>8}"
+
+
+def _new_folder(out: str | None) -> Path:
+    """The folder to write to, made. Raises RunError if it exists and is not empty."""
+    moment = datetime.datetime.now(datetime.UTC)
+    folder = Path(out or f"runs/transfer/{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} already exists and is not empty; nothing was overwritten")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"folder {folder} cannot be made: {error.strerror}") from error
+    return folder

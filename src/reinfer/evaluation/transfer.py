@@ -1,0 +1,198 @@
+"""How well task inference from the toy carries a robot: the contest, with its comparators beside it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from reinfer.bodies import PlanarBody
+from reinfer.evaluation.contest import EPISODE_S, MOMENTS_S, ROWS, TASK_SETS, Scores, is_goal, measure
+from reinfer.evaluation.statistics import describe
+from reinfer.runs import random
+from reinfer.simulation import BatchSimulation
+from reinfer.tasks import FAMILY_NAMES, Tasks
+from reinfer.transfer import (
+    Hierarchy,
+    OracleAgent,
+    RandomAgent,
+    RolloutRecord,
+    ToyPolicyAgent,
+    ZeroAgent,
+    rollout,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One training seed: a toy agent and the stride policy learned with it (or any other stride policy)."""
+
+    seed: int
+    toy: object
+    strides: object
+
+
+@dataclass(slots=True)
+class Contest:
+    """One body, one low level, one set of tasks; ``records`` are kept by agent, stride and seed.
+
+    Args:
+        task_set: ``standard`` or ``heldout``.
+        toy_steps: as in ``transfer.ToyPolicyAgent``.
+        seconds: length of an episode; the contest's own by default.
+        threads: physics threads; 0 uses every core.
+    """
+
+    body: PlanarBody
+    low_level: object
+    task_set: str = "standard"
+    toy_steps: int = 6
+    seconds: float = EPISODE_S
+    threads: int = 0
+    records: dict[tuple[str, str, int], RolloutRecord] = field(default_factory=dict)
+    _simulation: BatchSimulation | None = None
+
+    @property
+    def tasks(self) -> Tasks:
+        """The tasks of the set, (K,)."""
+        return TASK_SETS[self.task_set](self.body)
+
+    def play(self, agent, strides, seed: int) -> RolloutRecord:
+        """One episode of every task; the start depends on ``seed`` only, so it is the same for all agents."""
+        place = (agent.name, strides.name, seed)
+        if place not in self.records:
+            if self._simulation is None:
+                self._simulation = BatchSimulation(self.body, self.tasks.count, self.threads)
+            hierarchy = Hierarchy(self._simulation, self.low_level, agent, strides)
+            rng = random.generator(seed, "contest start")
+            self.records[place] = rollout(hierarchy, self.tasks, self.seconds, rng)
+        return self.records[place]
+
+    def agents(self, contestant: Contestant) -> dict:
+        """The agent judged and its comparators, by the key under which they are reported."""
+        return {
+            "toy": ToyPolicyAgent(contestant.toy, self.toy_steps),
+            "oracle": OracleAgent(self.tasks),
+            "random": RandomAgent(self.low_level.ranges, contestant.seed),
+            "zero": ZeroAgent(),
+        }
+
+    def compare(self, contestants: list[Contestant], ablation=()) -> dict:
+        """The report of ``evaluate`` (see there) for these contestants.
+
+        Args:
+            ablation: stride policies to put beside the contestants' own, all with the toy agents.
+        """
+        scores = {}
+        for contestant in contestants:
+            for name, agent in self.agents(contestant).items():
+                record = self.play(agent, contestant.strides, contestant.seed)
+                scores.setdefault(name, []).append(measure(record))
+        report = self._summary(scores["toy"])
+        report |= {name: self._summary(scores[name]) for name in ("oracle", "random", "zero")}
+        report["by_task"] = _by_task(self.tasks, scores["toy"])
+        report["ablation"] = self._ablation(contestants, ablation)
+        return report | {
+            "body": self.body.name,
+            "tasks": self.task_set,
+            "stride": contestants[0].strides.name,
+            "n_tasks": self.tasks.count,
+            "seeds": [contestant.seed for contestant in contestants],
+            "episode_s": self.seconds,
+            "control_dt_s": next(iter(self.records.values())).control_dt_s,
+            "toy_steps": self.toy_steps,
+        }
+
+    def _ablation(self, contestants, ablation) -> dict:
+        """Integrated error and the rest per stride policy, the contestants' own first."""
+        rows = {}
+        if not ablation:
+            return rows
+        choices = [None, *ablation]
+        for choice in choices:
+            found = [
+                measure(self.play(self.agents(c)["toy"], choice or c.strides, c.seed)) for c in contestants
+            ]
+            name = (choice or contestants[0].strides).name
+            rows[name] = self._summary(found)
+        return rows
+
+    def _summary(self, scores: list[Scores]) -> dict:
+        return summarise(self.tasks, scores, resample_tasks=self.task_set == "heldout")
+
+
+def summarise(tasks: Tasks, scores: list[Scores], *, resample_tasks: bool) -> dict:
+    """Plain numbers over seeds x tasks: the keys are told in ``cli.eval_transfer``."""
+    goal = is_goal(tasks)
+    table = Scores(*(np.stack(leaf) for leaf in zip(*scores, strict=True)))
+    group = {"goal": goal, "velocity": ~goal}
+
+    def stated(values, which):
+        return describe(values[:, which], tasks.family[which], seed=0, resample_tasks=resample_tasks)
+
+    position = _part(table, group["goal"], stated)
+    position["settled_error_m"] = position["settled_error"]["mean"]
+    position["worst_error_m"] = float(table.settled_error[:, goal].max())
+    position["overshoot_m"] = stated(table.overshoot_m, goal)
+    velocity = _part(table, group["velocity"], stated)
+    velocity["windowed_relative_error"] = velocity["relative_error"]["mean"]
+    velocity["windowed_error_mps"] = velocity["settled_error"]["mean"]
+    velocity["worst_relative_error"] = float(table.relative_error[:, ~goal].max())
+    return {
+        "position": position,
+        "velocity": velocity,
+        "integrated_error_s": stated(table.integrated_error_s, np.ones_like(goal)),
+        "fall_rate": float(table.fallen.mean()),
+        "class_accuracy_by_rows": _by_rows(table.right_class),
+        "target_error_by_rows": _by_rows(table.target_error),
+        "mean_stride": float(table.mean_stride.mean()),
+        "by_family": {
+            FAMILY_NAMES[family]: _part(table, tasks.family == family, stated)
+            for family in np.unique(tasks.family)
+        },
+    }
+
+
+def _part(table: Scores, which, stated) -> dict:
+    """Measures of the tasks ``which``."""
+    times = table.settling_time_s[:, which]
+    return {
+        "settled_error": stated(table.settled_error, which),
+        "relative_error": stated(table.relative_error, which),
+        "integrated_error_s": stated(table.integrated_error_s, which),
+        "settled_fraction": float(table.settled[:, which].mean()),
+        # Half of the episodes settle by this time; None if fewer than half settle.
+        "settling_time_s": float(np.median(times)) if np.isfinite(np.median(times)) else None,
+        "error_at_s": {
+            str(moment): float(table.error_at[:, which, index].mean())
+            for index, moment in enumerate(MOMENTS_S)
+        },
+    }
+
+
+def _by_rows(values) -> dict:
+    """Mean over seeds and tasks per number of rows; None where no episode had so many."""
+    found = {}
+    for index, rows in enumerate(ROWS):
+        seen = values[..., index][np.isfinite(values[..., index])]
+        found[str(rows)] = float(seen.mean()) if len(seen) else None
+    return found
+
+
+def _by_task(tasks: Tasks, scores: list[Scores]) -> list[dict]:
+    table = Scores(*(np.stack(leaf) for leaf in zip(*scores, strict=True)))
+    rows = []
+    for task in range(tasks.count):
+        times = table.settling_time_s[:, task]
+        rows.append(
+            {
+                "family": FAMILY_NAMES[int(tasks.family[task])],
+                "target": float(tasks.target[task]),
+                "settled_error": float(table.settled_error[:, task].mean()),
+                "relative_error": float(table.relative_error[:, task].mean()),
+                "settled_fraction": float(table.settled[:, task].mean()),
+                "settling_time_s": float(np.median(times)) if np.isfinite(np.median(times)) else None,
+                "integrated_error_s": float(table.integrated_error_s[:, task].mean()),
+                "overshoot_m": float(table.overshoot_m[:, task].mean()),
+                "fall_rate": float(table.fallen[:, task].mean()),
+            }
+        )
+    return rows
