@@ -44,10 +44,10 @@ class Scores(NamedTuple):
 
     ``settled_error``: m, or m/s of the windowed speed, over the tail; ``relative_error``: the same over
     |target|; ``settled`` bool; ``settling_time_s``: since when the error has stayed within the tolerance,
-    infinite unless all through the tail; ``integrated_error_s``: integral of |error| / |target| dt, instantaneous, as rewarded;
-    ``overshoot_m``: how far beyond a goal, 0 for speeds; ``fallen`` bool; ``error_at`` (K, moments);
-    ``mean_stride`` in control steps; ``right_class``, ``target_error`` (K, rows): of the belief with that
-    many context rows, NaN where an episode had fewer.
+    infinite unless all through the tail; ``integrated_error_s``: integral of |error| / |target| dt,
+    instantaneous, as rewarded; ``overshoot_m``: how far beyond a goal, 0 for speeds; ``fallen`` bool;
+    ``error_at`` (K, moments); ``mean_stride`` in control steps; ``right_class``, ``target_error`` (K, rows):
+    of the belief with that many context rows, NaN where an episode had fewer.
     """
 
     settled_error: np.ndarray
