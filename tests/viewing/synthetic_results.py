@@ -1,52 +1,35 @@
-"""Result files of a made-up agent, with the keys that the evaluations write."""
+"""Result files of a made-up agent: its records judged by the real contest, so that keys cannot drift."""
+
+from types import SimpleNamespace
 
 import numpy as np
-from synthetic_rollouts import STANDARD_TASKS
+from synthetic_rollouts import rollout
+
+from reinfer.bodies import robot
+from reinfer.evaluation.contest import standard_tasks
+from reinfer.evaluation.transfer import Contest, Contestant
+from reinfer.transfer.strides import FixedStride
 
 
-def contest(scale: float = 1.0, comparators: bool = True) -> dict:
-    """As ``reinfer eval transfer --json``; errors are proportional to ``scale``."""
-    times = {"1": 4.0, "2": 2.0, "5": 0.5, "10": 0.08, "24": 0.05}
-    found = {
-        "position": {
-            "settled_error_m": 0.0417 * scale,
-            "settled_fraction": 1.0 if scale < 2 else 0.0,
-            "error_at_s": {s: e * scale for s, e in times.items()},
-        },
-        "velocity": {
-            "windowed_relative_error": 0.0231 * scale,
-            "settled_fraction": 0.9667 if scale < 2 else 0.0,
-            "error_at_s": {s: e * scale / 3 for s, e in times.items()},
-        },
-        "fall_rate": 0.0083,
-    }
-    if not comparators:
-        return found
-    rng = np.random.default_rng(0)
-    return found | {
-        "class_accuracy_by_rows": {"1": 0.4512, "2": 0.7981, "5": 0.9934, "10": 0.9991, "32": 1.0},
-        "target_error_by_rows": {"1": 0.312, "2": 0.101, "5": 0.0271, "10": 0.0083, "32": 0.0041},
-        "mean_stride": 6.31,
-        "oracle": contest(0.8, comparators=False),
-        "random": contest(90.0, comparators=False),
-        "zero": contest(110.0, comparators=False),
-        "by_task": [
-            {
-                "seed": seed,
-                "family": family,
-                "target": target,
-                "relative_error": float(rng.uniform(0.002, 0.08)),
-                "fallen": bool(rng.random() < 0.05),
-            }
-            for seed in range(2)
-            for family, target in STANDARD_TASKS
-        ],
-    }
+def contest(seeds: int = 2, steps: int = 120) -> tuple[dict, list]:
+    """As ``reinfer eval transfer --json``, and the records of the agent judged, one per seed."""
+    body = robot("half_cheetah")
+    pairs = [(label.split()[0], float(label.split()[1])) for label in standard_tasks(body).describe()]
+    low_level = SimpleNamespace(ranges=body.commands)
+    judged = Contest(body, low_level, seconds=steps * 0.05)
+    contestants = [Contestant(seed, SimpleNamespace(width=32), FixedStride(5)) for seed in range(seeds)]
+    other = FixedStride(10)
+    for seed in range(seeds):
+        for shift, (agent, strides) in enumerate(
+            [("toy", "5"), ("toy", "10"), ("oracle", "5"), ("random", "5"), ("zero", "5")]
+        ):
+            judged.records[agent, strides, seed] = rollout(10 * seed + shift, pairs, steps, blur=0.02 * shift)
+    found = judged.compare(contestants, ablation=(other,))
+    return found, [judged.records["toy", "5", seed] for seed in range(seeds)]
 
 
 def toy() -> dict:
     """As ``reinfer eval toy --json``."""
-    found = contest()
     return {
         "return_mean": -7.9342,
         "return_by_family": {
@@ -55,8 +38,8 @@ def toy() -> dict:
             "goal_forward": -13.1,
             "goal_backward": -13.4,
         },
-        "class_accuracy_by_rows": found["class_accuracy_by_rows"],
-        "target_error_by_rows": found["target_error_by_rows"],
+        "class_accuracy_by_rows": {"1": 0.4512, "2": 0.7981, "5": 0.9934, "10": 0.9991, "32": 1.0},
+        "target_error_by_rows": {"1": 0.312, "2": 0.101, "5": 0.0271, "10": 0.0083, "32": 0.0041},
         "purity": 0.991,
         "nmi": 0.962,
         "components": 9,
@@ -69,7 +52,7 @@ def low() -> dict:
     """As ``reinfer eval low --json``."""
     rng = np.random.default_rng(1)
     rows = [
-        {"kind": kind, "target": float(t), "error": float(abs(rng.normal(0, 0.03))), "fallen": False}
+        {"kind": kind, "target": float(t), "error": float(abs(rng.normal(0, 0.03))), "fallen": t > 2.9}
         for kind in ("goal", "velocity")
         for t in rng.uniform(-3, 3, 30)
     ]

@@ -14,10 +14,8 @@ STANDARD_TASKS = (
 )
 
 
-def rollout(
-    seed: int = 0, pairs=STANDARD_TASKS, steps: int = 120, body: str = "half_cheetah"
-) -> RolloutRecord:
-    """A record of a body that approaches its target while the belief becomes certain."""
+def rollout(seed: int = 0, pairs=STANDARD_TASKS, steps: int = 120, blur: float = 0.02) -> RolloutRecord:
+    """A record of a half-cheetah that nears its target to ``blur`` m while the belief becomes certain."""
     rng = np.random.default_rng([seed, 0xFA4E])
     tasks, dt = make_tasks(pairs), 0.05
     count = len(pairs)
@@ -25,7 +23,7 @@ def rollout(
     is_goal = np.array([name.startswith("goal") for name, _ in pairs])
     target = np.asarray(tasks.target, float)
     x = np.where(is_goal, target * (1 - np.exp(-seconds)), target * (seconds - 1 + np.exp(-seconds)))
-    x = x + 0.02 * rng.standard_normal(count)
+    x = x + blur * rng.standard_normal(count)
     gait = 0.3 * np.sin(2 * np.pi * 3 * seconds + rng.uniform(0, 6, count))
     vx = np.where(is_goal, target * np.exp(-seconds), target * (1 - np.exp(-seconds))) + gait
     state = np.zeros((steps + 1, count, 6))
@@ -47,7 +45,7 @@ def rollout(
     return RolloutRecord(
         tasks=tasks,
         control_dt_s=dt,
-        body=body,
+        body="half_cheetah",
         task_state=state,
         qpos=qpos,
         reward=reward(tasks, state[1:]),

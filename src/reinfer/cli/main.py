@@ -17,6 +17,9 @@ from reinfer.runs.signals import Preempted
 COMMANDS = {
     "train": "train a stage from nothing: toy, low or stride",
     "resume": "continue a run that was stopped or died",
+    "plot": "figures: learning curves, latent map, tracks, belief, strides",
+    "video": "watch a recorded rollout",
+    "report": "results as one HTML file",
     "info": "what a run or a model is, and where it comes from",
     "doctor": "what this machine offers: versions, cores, rendering, shipped models",
 }

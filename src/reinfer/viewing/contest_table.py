@@ -33,15 +33,20 @@ COMPARATORS = (
 )
 
 
-def contest_rows(contest: dict, body: str) -> list[Row]:
+def contest_rows(contest: dict, body: str, heldout: dict | None = None) -> list[Row]:
     """Rows for the results of one contest, in the order in which they are shown.
 
     Args:
         contest: what ``reinfer eval transfer --json`` printed.
         body: the robot; published figures are shown where there are some for it.
+        heldout: the same for the random held-out tasks.
     """
     rows = [_published(anchor) for anchor in ANCHORS.get(body, ())]
-    rows.append(_own(contest, "", "ours", "reinfer", "told nothing; inference learned on the toy"))
+    note = "told nothing; meta-trained on the toy; mean over the last quarter"
+    rows.append(_own(contest, "", "ours", "reinfer", note))
+    if heldout is not None:
+        name = f"reinfer, {heldout['n_tasks']} held-out tasks"
+        rows.append(_own(heldout, "heldout:", "ours", name, "random tasks that nothing was chosen by"))
     for key, name, note in COMPARATORS:
         if contest.get(key):
             rows.append(_own(contest[key], f"{key}.", "comparator", name, note))
@@ -68,7 +73,8 @@ def _published(anchor: Anchor) -> Row:
 
 def _own(result: dict, prefix: str, kind: str, name: str, note: str) -> Row:
     position, velocity = result["position"], result["velocity"]
-    error, speed = position["settled_error_m"], velocity["windowed_relative_error"]
+    error, speed = position["settled_error_m"], velocity["windowed_error_mps"]
+    relative = velocity["windowed_relative_error"]
     return Row(
         kind,
         name,
@@ -80,9 +86,9 @@ def _own(result: dict, prefix: str, kind: str, name: str, note: str) -> Row:
             error,
         ),
         Number(
-            percent(speed),
-            f"{percent(velocity['settled_fraction'], 0)} settle",
-            f"{prefix}velocity.windowed_relative_error",
+            f"{speed:.3f} m/s",
+            f"{percent(relative)}; {percent(velocity['settled_fraction'], 0)} settle",
+            f"{prefix}velocity.windowed_error_mps",
             speed,
         ),
         Number(percent(result["fall_rate"]), "", f"{prefix}fall_rate", result["fall_rate"]),

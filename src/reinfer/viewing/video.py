@@ -1,9 +1,7 @@
-"""Videos of rollouts: H.264 that browsers play, drawn from recorded joint positions without OpenGL."""
+"""Videos of rollouts, drawn from recorded joint positions without OpenGL: the same on every machine."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-import imageio.v2 as imageio
 import numpy as np
 from PIL import Image
 
@@ -11,6 +9,7 @@ from reinfer.bodies import robot
 from reinfer.runs.errors import ConfigError
 from reinfer.tasks import FAMILIES, FAMILY_NAMES, GOAL
 from reinfer.viewing.canvas import Canvas
+from reinfer.viewing.encoding import mp4_writer
 from reinfer.viewing.overlay import CHART, HEADER, Chart, Header
 from reinfer.viewing.scene import Scene
 from reinfer.viewing.series import moving_average
@@ -31,17 +30,15 @@ def write_video(path, record, simulations, seconds: float = 12.0, *, on_frame=la
 
     Args:
         seconds: of every simulation; less where the record is shorter.
-    Raises ConfigError on a simulation that the record does not have.
+    Raises ConfigError on a simulation that the record does not have, RunError if the file cannot be written.
     """
-    count, path = 0, Path(path)
-    staged = path.with_name(f".{path.stem}.partial.mp4")
-    with imageio.get_writer(staged, **_encoding(record.control_dt_s)) as writer:
+    count = 0
+    with mp4_writer(path, 1.0 / record.control_dt_s, (WIDTH, HEIGHT)) as append:
         for simulation in simulations:
             for frame in frames(record, simulation, seconds):
-                writer.append_data(np.asarray(frame))
+                append(frame)
                 count += 1
                 on_frame()
-    staged.replace(path)
     return count
 
 
@@ -118,17 +115,3 @@ def _draw_speeds(
         arrows.insert(1, (estimate, colour, f"believed {estimate:+.2f} {unit}", False))
     if arrows:
         scene.speeds(record.task_state[step, simulation, 0], arrows)
-
-
-def _encoding(control_dt_s: float) -> dict:
-    """H.264 in 4:2:0 colour, which every browser plays, its index in front so that it starts at once."""
-    return {
-        "format": "FFMPEG",
-        "fps": 1.0 / control_dt_s,
-        "codec": "libx264",
-        "pixelformat": "yuv420p",
-        "macro_block_size": 2,
-        "quality": None,
-        "ffmpeg_log_level": "error",
-        "output_params": ["-crf", "24", "-preset", "veryfast", "-movflags", "+faststart"],
-    }

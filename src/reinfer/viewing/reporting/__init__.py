@@ -1,6 +1,7 @@
 """The report: one HTML file that tells a stranger what reinfer is, what it reaches, and where it fails.
 
-Every number is read from a result file. Parts without a source say which command makes it; below each part stands how to make it again.
+Every number is read from a result file. Parts without a source say which command
+makes it; below each part stands how to make it again.
 """
 
 from reinfer.viewing import page

@@ -115,8 +115,31 @@ def strides(evidence: Evidence) -> str:
         "When to think again",
         page.paragraph(
             "A stride is the number of control steps for which one sub-goal is pursued before the belief "
-            "is updated: short while much is unknown, longer once the task is clear."
+            "is updated and the next sub-goal is chosen."
         ),
         page.side_by_side(*figures),
+        _ablation(evidence.contest),
         page.command("reinfer plot strides RECORD... --output strides.svg"),
     )
+
+
+def _ablation(contest: dict) -> str:
+    """The same agents with other ways to choose strides."""
+    if not contest.get("ablation"):
+        return ""
+    head = [("strides", False), ("integrated error (s)", True), ("position (m)", True), ("speed (m/s)", True)]
+    rows = []
+    for name, found in contest["ablation"].items():
+        numbers = (
+            ("integrated_error_s.mean", found["integrated_error_s"]["mean"], 2),
+            ("position.settled_error_m", found["position"]["settled_error_m"], 3),
+            ("velocity.windowed_error_mps", found["velocity"]["windowed_error_mps"], 3),
+        )
+        label = f"always {name}" if name.isdigit() else name
+        cells = [page.cell(label, f"mean {found['mean_stride']:.1f}")]
+        cells += [
+            page.cell(f"{value:.{digits}f}", number=True, key=f"ablation.{name}.{key}", value=value)
+            for key, value, digits in numbers
+        ]
+        rows.append(("ours" if name == contest["stride"] else "", cells))
+    return page.table(head, rows)

@@ -18,15 +18,16 @@ class Clip(NamedTuple):
 class Evidence(NamedTuple):
     """What a report is made from. All but the contest may be absent (None or empty).
 
-    ``contest``, ``toy``, ``low``: what ``reinfer eval transfer|toy|low --json`` printed; ``records``: the
-    rollouts behind the contest, one per seed; ``latent``: (PCA figure, t-SNE figure); ``progress``: training
-    curves with the metric to show; ``models``: descriptions as in ``model.json``; ``made_by``: the command of
-    this report.
+    ``contest``, ``heldout``, ``toy``, ``low``: what ``reinfer eval transfer|toy|low --json`` printed, the
+    second for held-out tasks; ``records``: the rollouts behind the contest, one per seed; ``latent``: (PCA
+    figure, t-SNE figure); ``progress``: training curves with the metric to show; ``models``: kind, sha256 and
+    provenance of each; ``made_by``: the command of this report.
     """
 
     contest: dict
     body: str
     made_by: str
+    heldout: dict | None = None
     records: list = []
     toy: dict | None = None
     low: dict | None = None

@@ -1,0 +1,147 @@
+"""``reinfer plot KIND``: one figure as a file; its ending (png, svg, pdf) tells the format."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+import tyro
+
+from reinfer.cli.parsing import parse
+from reinfer.runs.config import nearest, setting, validate
+from reinfer.runs.errors import ConfigError, RunError
+
+FORMATS = ("png", "svg", "pdf")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProgressOptions:
+    """Metrics of one or several runs against environment steps."""
+
+    runs: tyro.conf.Positional[tuple[str, ...]]
+    """Run folders."""
+    metric: tuple[str, ...] = setting(
+        (), "metrics to draw; by default the one that the run's stage is judged by"
+    )
+    output: str = setting("progress.png", "file to write")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LatentOptions:
+    """Where a toy agent puts tasks: PCA with the components of its mixture prior, and t-SNE."""
+
+    model: tyro.conf.Positional[str]
+    """Run, model folder or shipped:NAME of a toy agent."""
+    records: tuple[str, ...] = setting((), "records of a robot under this agent, drawn on top")
+    tasks: int = setting(400, "random toy tasks", low=10, high=5000)
+    seed: int = setting(0, "seed of the tasks", low=0)
+    output: str = setting("latent.png", "file to write")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecordOptions:
+    """Figures of recorded rollouts, one record per training seed."""
+
+    records: tyro.conf.Positional[tuple[str, ...]]
+    """Record files (safetensors), or folders that `reinfer transfer` wrote."""
+    output: str | None = setting(None, "file to write; by default KIND.png")
+
+
+#: Kind -> (its options, what it shows).
+KINDS = {
+    "progress": (ProgressOptions, "metrics of runs against environment steps"),
+    "latent": (LatentOptions, "what a toy agent's encoder knows"),
+    "tracks": (RecordOptions, "position and speed of a robot against its targets"),
+    "belief": (RecordOptions, "how fast task and target are found out"),
+    "strides": (RecordOptions, "how long sub-goals are pursued"),
+}
+
+
+def run(arguments: list[str]) -> int:
+    """Draw one figure; prints where it lies."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
+    kind, *rest = arguments
+    if kind not in KINDS:
+        raise ConfigError(f"unknown figure {kind!r}; {nearest(kind, KINDS)}")
+    options = validate(parse(KINDS[kind][0], f"reinfer plot {kind}", rest))
+    output = Path(options.output or f"{kind}.png")
+    if output.suffix[1:] not in FORMATS:
+        raise ConfigError(f"output: {str(output)!r} must end in one of {', '.join(FORMATS)}")
+    draw = {ProgressOptions: _progress, LatentOptions: _latent, RecordOptions: partial(_of_records, kind)}
+    write(draw[type(options)](options), output)
+    print(f"figure: {output}")
+    return 0
+
+
+def write(figure, output: Path) -> None:
+    """Save ``figure``. Raises RunError if the file cannot be written."""
+    from reinfer.viewing.style import save_figure
+
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        save_figure(figure, output)
+    except OSError as error:
+        raise RunError(f"{output} cannot be written: {error.strerror}") from error
+
+
+def _progress(options: ProgressOptions):
+    from reinfer.viewing.progress import progress_figure, read_progress
+
+    if not options.runs:
+        raise ConfigError("no runs are named; at least one run folder is needed")
+    metrics = list(options.metric) or [score_of(options.runs[0])]
+    return progress_figure([read_progress(path) for path in options.runs], metrics)
+
+
+def score_of(run_folder: str) -> str:
+    """The metric by which the stage of a run is judged."""
+    from reinfer.cli.stages import load_stage
+    from reinfer.runs.directory import RunDirectory
+
+    return load_stage(RunDirectory.open(run_folder).stage)[0].score_key
+
+
+def _latent(options: LatentOptions):
+    from reinfer.cli.records import load_records
+    from reinfer.inference.agent import ToyAgent
+    from reinfer.runs.directory import resolve
+
+    agent = ToyAgent.load(resolve(options.model))
+    records = load_records(options.records) if options.records else []
+    return latent_map(agent, records, options.seed, options.tasks)
+
+
+def latent_map(agent, records, seed: int = 0, tasks: int = 400, methods=("pca", "tsne")):
+    """The latent map of a toy agent, with the robot's latents of ``records`` (all made with it) on top."""
+    import numpy as np
+
+    from reinfer.runs import random
+    from reinfer.tasks import Tasks
+    from reinfer.viewing.latent import components_of, latent_figure
+    from reinfer.viewing.latent_points import record_latents, toy_latents
+
+    latents, toy_tasks = toy_latents(agent, random.key(seed, "latent map"), tasks)
+    guests = [record_latents(record) for record in records]
+    on_top = {}
+    if guests:
+        on_top["guests"] = np.concatenate([points for points, _ in guests])
+        parts = zip(*(found for _, found in guests), strict=True)
+        on_top["guest_tasks"] = Tasks(*(np.concatenate(part) for part in parts))
+    return latent_figure(latents, toy_tasks, components_of(agent.params.prior), methods=methods, **on_top)
+
+
+def _of_records(kind: str, options: RecordOptions):
+    from reinfer.cli.records import load_records
+    from reinfer.viewing.belief import belief_figure
+    from reinfer.viewing.stride import stride_figure
+    from reinfer.viewing.tracks import tracks_figure
+
+    draw = {"tracks": tracks_figure, "belief": belief_figure, "strides": stride_figure}[kind]
+    return draw(load_records(options.records))
+
+
+def _usage() -> str:
+    lines = [f"  {name:<10}{what}" for name, (_, what) in KINDS.items()]
+    head = "usage: reinfer plot FIGURE ... [OPTIONS]"
+    return "\n".join([head, "", "figures:", *lines, "", "reinfer plot FIGURE --help tells its options."])
