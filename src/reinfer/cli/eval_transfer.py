@@ -14,10 +14,9 @@ over seeds. ``ablation``: the same summary for the other stride policies, with `
 
 import json as json_format
 from dataclasses import dataclass
-from pathlib import Path
 
 from reinfer.cli.parsing import parse
-from reinfer.cli.transfer import RULE, TransferOptions, keep, prepare, strides_of, summary
+from reinfer.cli.transfer import RULE, TransferOptions, free_folder, keep, prepare, strides_of, summary
 from reinfer.runs.config import setting, validate
 
 #: Stride policies beside the learned one in an ablation.
@@ -40,12 +39,13 @@ def run(arguments: list[str]) -> int:
 
 def eval_transfer(options: EvalTransferOptions) -> int:
     """Evaluate and print; returns the exit code."""
+    folder = free_folder(options.out) if options.out else None
     contest, contestants = prepare(options)
     others = [name for name in ABLATION if name != options.stride] if options.ablation else []
     ablation = [strides_of(options, 0, contest, name) for name in others]
     report = contest.compare(contestants, ablation)
-    if options.out:
-        keep(contest, report, Path(options.out))
+    if folder:
+        keep(contest, report, folder)
     lines = summary(report) + ablation_table(report)
     print(json_format.dumps(report, indent=2) if options.json else "\n".join(lines))
     return 0

@@ -47,8 +47,9 @@ class TransferOptions:
 def run(arguments: list[str]) -> int:
     """Play the contest, keep its records, print a table."""
     options = validate(parse(TransferOptions, "reinfer transfer", arguments))
-    folder = _new_folder(options.out)
+    folder = free_folder(options.out)
     contest, contestants = prepare(options)
+    folder.mkdir(parents=True, exist_ok=True)
     report = contest.compare(contestants)
     keep(contest, report, folder)
     print("\n".join(summary(report)))
@@ -158,14 +159,10 @@ def _task_line(row: dict) -> str:
     return f"{name:<26} {error:>10} {100 * row['settled_fraction']:>7.0f} % {after:>8}"
 
 
-def _new_folder(out: str | None) -> Path:
-    """The folder to write to, made. Raises RunError if it exists and is not empty."""
+def free_folder(out: str | None) -> Path:
+    """The folder to write to. Raises RunError if it exists and is not empty."""
     moment = datetime.datetime.now(datetime.UTC)
     folder = Path(out or f"runs/transfer/{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder} already exists and is not empty; nothing was overwritten")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"folder {folder} cannot be made: {error.strerror}") from error
     return folder

@@ -1,0 +1,72 @@
+"""``reinfer transfer`` and ``reinfer eval transfer`` as a user types them, with small untrained models."""
+
+import json
+
+import pytest
+from transfer_doubles import untrained_low_level, untrained_toy
+
+from reinfer.cli import eval_transfer, transfer
+from reinfer.runs.errors import ArtifactError, ConfigError, RunError
+from reinfer.transfer import load_record
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    story = {"config": {}, "metrics": {}, "provenance": {}}
+    untrained_toy().save(folder / "toy", **story)
+    untrained_low_level().save(folder / "low", **story)
+    return ["--toy", str(folder / "toy"), "--low", str(folder / "low"), "--threads", "1"]
+
+
+def test_transfer_keeps_records_and_prints_a_table(models, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert transfer.run([*models, "--stride", "20", "--out", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "half_cheetah, 12 standard tasks, 1 seed, stride 20" in text and str(out) in text
+    assert all(name in text for name in ("toy", "oracle", "random", "zero", "goal_forward +9.02"))
+    report = json.loads((out / "transfer.json").read_text())
+    assert report["position"]["settled_error_m"] > 0 and 10.0 < report["mean_stride"] <= 20.0
+    records = {path.stem: load_record(path) for path in out.glob("*.safetensors")}
+    assert set(records) == {f"{agent}_stride_20_seed0" for agent in ("toy", "oracle", "random", "zero")}
+    assert records["toy_stride_20_seed0"].task_state.shape == (481, 12, 6)
+    with pytest.raises(RunError, match="already exists"):
+        transfer.run([*models, "--stride", "20", "--out", str(out)])
+
+
+def test_eval_prints_exactly_one_json_object(models, capsys):
+    assert eval_transfer.run([*models, "--stride", "20", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["tasks"] == "standard" and len(report["by_task"]) == 12 and report["ablation"] == {}
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        (["--body", "unicorn"], ConfigError, "body: 'unicorn' .*half_cheetah"),
+        (["--tasks", "easy"], ConfigError, "tasks: 'easy' .*standard, heldout"),
+        (["--policy", "magic"], ConfigError, "policy: 'magic' .*toy"),
+        (["--stride", "0"], ConfigError, "stride: '0' .*learned, rule or 1 to 20"),
+        (["--stride", "fast"], ConfigError, "stride: 'fast' .*learned, rule or 1 to 20"),
+        (["--seeds", "0"], ConfigError, "seeds: 0 .*between 1 and 100"),
+        (["--toy", "a", "b", "--seeds", "3"], ConfigError, "seeds: 3 does not fit the 2"),
+        (["--toy", "a", "b", "--stride-model", "c"], ConfigError, "stride_model: 1 given for 2"),
+        (["--toy-steps", "99"], ConfigError, "toy_steps: 99 .*between 1 and 20"),
+        (["--low", "nowhere"], ArtifactError, "nowhere: no such folder"),
+        (["--strides", "5"], ConfigError, "unknown option '--strides'.*--stride"),
+    ],
+)
+@pytest.mark.parametrize("command", [transfer, eval_transfer])
+def test_mistakes_are_named_before_any_work(command, arguments, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        command.run(arguments)
+    assert not any(tmp_path.iterdir())
+
+
+def test_models_of_another_kind_are_refused(models, tmp_path):
+    toy, low = models[1], models[3]
+    with pytest.raises(ArtifactError, match="'toy_agent'; 'low_level' is needed"):
+        transfer.run(["--toy", toy, "--low", toy, "--stride", "1", "--out", str(tmp_path / "a")])
+    with pytest.raises(ArtifactError, match="'low_level'; 'stride' is needed"):
+        transfer.run([*models, "--stride-model", low, "--out", str(tmp_path / "b")])
