@@ -52,7 +52,7 @@ def low() -> dict:
     """As ``reinfer eval low --json``."""
     rng = np.random.default_rng(1)
     rows = [
-        {"kind": kind, "target": float(t), "error": float(abs(rng.normal(0, 0.03))), "fallen": t > 2.9}
+        {"kind": kind, "target": float(t), "error": float(abs(rng.normal(0, 0.03))), "fallen": bool(t > 2.9)}
         for kind in ("goal", "velocity")
         for t in rng.uniform(-3, 3, 30)
     ]

@@ -1,7 +1,7 @@
 """One look for every figure: fixed colours per family, safe for colour-blind readers, and a quiet frame.
 
-Colours are from Okabe and Ito, "Color Universal Design" (2008), and Tol's palettes, chosen so that neighbours
-differ in lightness as well as in hue. Figures are made without pyplot: nothing global is touched.
+The colours start from Okabe and Ito, "Color Universal Design" (2008); the families of the toy stay apart for
+readers without red or green cones too. Figures are made without pyplot: nothing global is touched.
 """
 
 import base64
@@ -24,8 +24,8 @@ FAMILY_COLOUR = {
     "velocity_forward": "#0072b2",
     "velocity_backward": "#009e73",
     "goal_forward": "#d55e00",
-    "goal_backward": "#aa3377",
-    "stand_front": "#b8860b",
+    "goal_backward": "#701a50",
+    "stand_front": "#e6b800",
     "stand_back": "#56b4e9",
     "jump": "#5c5c5c",
 }

@@ -75,7 +75,7 @@ def belief(evidence: Evidence) -> str:
             "seen a robot; it reads the robot's position, speed and reward as if they were the toy's."
         ),
         page.side_by_side(*figures),
-        by_rows(evidence.contest, "contest"),
+        by_rows(evidence.contest),
         page.command("reinfer plot belief RECORD... --output belief.svg"),
     )
 

@@ -48,7 +48,7 @@ def absent(title: str, made_by: str, option: str) -> str:
     )
 
 
-def by_rows(result: dict, source: str) -> str:
+def by_rows(result: dict, source: str = "") -> str:
     """Accuracy and target error at fixed numbers of context rows, from a result file."""
     accuracy, error = result.get("class_accuracy_by_rows"), result.get("target_error_by_rows")
     if not accuracy or not error:
@@ -65,6 +65,6 @@ def by_rows(result: dict, source: str) -> str:
         for count in counts:
             value = values.get(count)
             text = "" if value is None else percent(value, digits)
-            cells.append(page.cell(text, number=True, key=f"{source}:{name}.{count}", value=value))
+            cells.append(page.cell(text, number=True, key=f"{source}{name}.{count}", value=value))
         rows.append(("", cells))
     return page.table(head, rows)

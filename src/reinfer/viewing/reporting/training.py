@@ -47,7 +47,7 @@ def toy(evidence: Evidence) -> str:
             for name, value in toy["return_by_family"].items()
         ]
         parts.append(page.table([("toy tasks", False), ("mean return over 200 steps", True)], rows))
-        parts.append(by_rows(toy, "toy"))
+        parts.append(by_rows(toy, "toy:"))
     return page.section(
         "Learning on the toy",
         *parts,

@@ -1,0 +1,98 @@
+"""Videos: frames of the right number and size, in a form that browsers play; bodies where they are."""
+
+import re
+import subprocess
+
+import imageio_ffmpeg
+import mujoco
+import numpy as np
+import pytest
+from synthetic_rollouts import rollout
+
+from reinfer.bodies import robot
+from reinfer.runs.errors import ConfigError, RunError
+from reinfer.viewing.canvas import Canvas
+from reinfer.viewing.encoding import mp4_writer
+from reinfer.viewing.scene import Scene
+from reinfer.viewing.skeleton import Skeleton, _hull
+from reinfer.viewing.video import HEIGHT, WIDTH, frames, write_video
+
+
+def probe(path):
+    said = subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path)], capture_output=True, text=True)
+    return said.stderr
+
+
+def test_video_has_a_frame_per_control_step_and_plays_in_browsers(tmp_path):
+    path, seen = tmp_path / "clip.mp4", []
+    record = rollout(steps=12)
+    assert write_video(path, record, [1, 10], 0.4, on_frame=lambda: seen.append(1)) == 16
+    assert len(seen) == 16
+    assert imageio_ffmpeg.count_frames_and_secs(path) == (16, pytest.approx(0.8, abs=0.06))
+    said = probe(path)
+    assert re.search(rf"Video: h264 .*yuv420p.* {WIDTH}x{HEIGHT}.* 20 fps", said)
+    # The index must come before the pictures for playing to start at once.
+    contents = path.read_bytes()
+    assert contents.index(b"moov") < contents.index(b"mdat")
+    assert [file.name for file in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_video_shorter_than_asked_and_wrong_simulation(tmp_path):
+    record = rollout(steps=5)
+    assert len(list(frames(record, 0, 12.0))) == 5
+    with pytest.raises(ConfigError, match="simulation: 12 is not in the record; allowed: 0 to 11"):
+        write_video(tmp_path / "clip.mp4", record, [12])
+    assert not list(tmp_path.iterdir())
+
+
+def test_encoder_says_why_it_cannot_write(tmp_path):
+    with (
+        pytest.raises(RunError, match="cannot be written"),
+        mp4_writer(tmp_path / "no" / "a.mp4", 20, (16, 16)) as add,
+    ):
+        add(Canvas(16, 16).image())
+
+
+def test_frames_move_with_the_body_and_show_the_target():
+    record = rollout(steps=60)
+    goal = [np.asarray(frame) for frame in frames(record, 1)]
+    assert goal[0].shape == (HEIGHT, WIDTH, 3)
+    assert (goal[0] != goal[40]).mean() > 0.02
+    orange = np.array([0xD5, 0x5E, 0x00])
+    flag = (np.abs(goal[50][100:420].astype(int) - orange).max(axis=-1) < 12).sum()
+    assert flag > 100
+
+
+def test_skeleton_agrees_with_mujoco():
+    body = robot("half_cheetah")
+    rng = np.random.default_rng(0)
+    qpos = rng.uniform(-0.4, 0.4, 9)
+    shapes = Skeleton(body).pose(qpos)
+    model = body.model()
+    data = mujoco.MjData(model)
+    data.qpos[:] = qpos
+    mujoco.mj_forward(model, data)
+    # All geoms but the floor, each a capsule: a thick line around the geom's own centre.
+    assert len(shapes) == model.ngeom - 1
+    centres = sorted(tuple(shape.points.mean(axis=0).round(9)) for shape in shapes)
+    assert centres == sorted(tuple(x[[0, 2]].round(9)) for x in data.geom_xpos[1:])
+    assert {shape.radius for shape in shapes} == {0.046}
+    torso = next(shape for shape in shapes if shape.limb == 0 and np.ptp(shape.points[:, 0]) > 0.9)
+    assert np.hypot(*np.diff(torso.points, axis=0)[0]) == pytest.approx(1.0)
+    assert sorted(shape.limb for shape in shapes) == [0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_other_geoms_are_drawn_as_outlines():
+    square = [(0, 0), (1, 0), (1, 1), (0, 1), (0.5, 0.5), (0.5, 0.0)]
+    assert sorted(map(tuple, _hull(square))) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def test_scene_puts_metres_where_they_belong():
+    canvas = Canvas(480, 300)
+    scene = Scene(canvas, 0, 300, view_m=4.8).onto(canvas, centre_m=2.0)
+    assert scene.at(2.0, 0.0) == (240.0, scene.ground)
+    assert scene.at(3.0, 1.0) == (340.0, scene.ground - 100.0)
+    scene.goal(9.0, "#ff0000", "far")
+    picture = np.asarray(canvas.image())
+    red = (picture == (255, 0, 0)).all(axis=-1)
+    assert red[:, 440:].any() and not red[:, :240].any()

@@ -1,0 +1,87 @@
+"""The commands that draw: what they write, and one line for every mistake."""
+
+import json
+
+import pytest
+import synthetic_results
+
+from reinfer.cli.main import main
+
+
+def fails(capsys, *arguments):
+    """The one line on standard error of a command that exits with 2 and prints nothing else."""
+    assert main(list(arguments)) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("reinfer: error: ") and said.err.count("\n") == 1
+    return said.err
+
+
+def test_plots_of_records(transfer_folder, tmp_path, capsys):
+    for kind in ("tracks", "belief", "strides"):
+        path = tmp_path / "deep" / f"{kind}.svg"
+        assert main(["plot", kind, str(transfer_folder), "--output", str(path)]) == 0
+        assert path.read_text().lstrip().startswith("<?xml")
+    assert f"figure: {path}" in capsys.readouterr().out
+
+
+def test_plot_of_progress(tmp_path):
+    (tmp_path / "metrics.csv").write_text("iteration,env_steps,score\n1,10,0.5\n2,20,0.25\n")
+    path = tmp_path / "progress.png"
+    assert main(["plot", "progress", str(tmp_path), "--metric", "score", "--output", str(path)]) == 0
+    assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_video_command(transfer_folder, tmp_path, capsys):
+    path = tmp_path / "clip.mp4"
+    arguments = ["--simulation", "2", "--seconds", "0.5", "--output", str(path)]
+    assert main(["video", str(transfer_folder), *arguments]) == 0
+    assert path.stat().st_size > 1000
+    assert "(10 frames)" in capsys.readouterr().out
+
+
+def test_report_command(transfer_folder, tmp_path, capsys):
+    toy, low, path = tmp_path / "toy.json", tmp_path / "low.json", tmp_path / "out" / "report.html"
+    toy.write_text(json.dumps(synthetic_results.toy()))
+    low.write_text(json.dumps(synthetic_results.low()))
+    arguments = ["--toy", str(toy), "--low", str(low), "--no-video", "--output", str(path)]
+    assert main(["report", str(transfer_folder), *arguments]) == 0
+    assert str(path) in capsys.readouterr().out
+    assert "<h2>The low level</h2>" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plot", "track"], "unknown figure 'track'"),
+        (["plot", "tracks"], "no records are named"),
+        (["plot", "tracks", "missing.safetensors"], "missing.safetensors cannot be read"),
+        (["plot", "tracks", "missing", "--output", "a.gif"], "'a.gif' must end in one of png, svg, pdf"),
+        (["plot", "progress"], "no runs are named"),
+        (["plot", "progress", "missing"], "no run at missing"),
+        (["plot", "latent", "missing"], "no run or model at missing"),
+        (["video", "missing"], "missing cannot be read"),
+        (["video", "missing", "--output", "a.avi"], "must end in .mp4"),
+        (["video", "missing", "--seconds", "0"], "seconds"),
+        (["report", "missing"], "missing/transfer.json cannot be read: No such file"),
+        (["report", "missing", "--output", "report.pdf"], "must end in .html"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert said in fails(capsys, *arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_damaged_and_foreign_results(transfer_folder, tmp_path, capsys):
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('{"return_mean": 1}')
+    said = fails(capsys, "report", str(transfer_folder), "--toy", str(wrong), "--no-video")
+    assert "wrong.json is not such a result: it lacks return_by_family" in said
+    wrong.write_text("[1")
+    assert "is not JSON" in fails(capsys, "report", str(transfer_folder), "--low", str(wrong), "--no-video")
+    (tmp_path / "transfer.json").write_text((transfer_folder / "transfer.json").read_text())
+    assert "holds no records of agent 'toy'" in fails(capsys, "report", str(tmp_path))
+    said = fails(
+        capsys, "video", str(transfer_folder), "--simulation", "99", "--output", str(tmp_path / "a.mp4")
+    )
+    assert "simulation: 99 is not in the record; allowed: 0 to 11" in said
