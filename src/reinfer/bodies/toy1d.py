@@ -4,6 +4,7 @@ Dynamics of the published toy (drag cancels at its time step): ``v' = 5 u``, ``x
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +16,21 @@ TIME_STEP_S = 0.1
 MAX_SPEED_MPS = 5.0
 
 
+class Variation(NamedTuple):
+    """How one episode differs from the nominal toy: factor on distances per step, and noise (m and m/s), (...,)."""
+
+    travel: jax.Array
+    noise: jax.Array
+
+
 @dataclass(frozen=True, slots=True)
 class Toy1d:
     """The toy body; states are task-space states (..., 6) of which x and vx are used.
 
     Args:
-        process_noise: standard deviation added to x' (m) and v' (m/s); the published robustness knob (0.1 was best).
-        time_step_spread: each *episode* multiplies the distance moved per step by a factor drawn log-uniformly from
+        process_noise: largest standard deviation added to x' (m) and v' (m/s), the published robustness knob (0.1 was
+            best there); each *episode* draws its own between zero and this.
+        time_step_spread: each episode multiplies the distance moved per step by a factor drawn log-uniformly from
             [1/(1+s), 1+s], so that an encoder cannot rely on x' - x = 0.1 v'.
     """
 
@@ -46,21 +55,26 @@ class Toy1d:
         zero = jnp.zeros(shape)
         return jnp.stack([x, zero, zero, v, zero, zero], axis=-1)
 
-    def travel_factor(self, key, shape=()) -> jax.Array:
-        """Per-episode multiplier of the distance moved per step, shape ``shape``; all ones without spread."""
+    def variation(self, key, shape=()) -> Variation:
+        """What episodes of the given ``shape`` differ in; nothing (ones and zeros) on the nominal toy."""
+        travel_key, noise_key = jax.random.split(key)
         limit = jnp.log1p(self.time_step_spread)
-        return jnp.exp(jax.random.uniform(key, shape, minval=-limit, maxval=limit))
+        travel = jnp.exp(jax.random.uniform(travel_key, shape, minval=-limit, maxval=limit))
+        # Squared, so that nearly noise-free episodes, in which an agent settles exactly, are common.
+        return Variation(travel, self.process_noise * jnp.square(jax.random.uniform(noise_key, shape)))
 
-    def step(self, state, action, key=None, travel_factor=1.0) -> jax.Array:
-        """Next task-space states for ``action`` of shape (..., 1) in [-1, 1] (clipped). ``key`` is needed with noise."""
+    def step(self, state, action, key=None, variation: Variation | None = None) -> jax.Array:
+        """Next task-space states for ``action`` of shape (..., 1) in [-1, 1] (clipped).
+
+        Without ``variation`` the toy is the nominal, noise-free one and needs no ``key``.
+        """
         u = jnp.clip(action[..., 0], -1.0, 1.0)
-        x = state[..., 0] + TIME_STEP_S * MAX_SPEED_MPS * travel_factor * u
-        v = MAX_SPEED_MPS * u
-        if self.process_noise:
-            noise = self.process_noise * jax.random.normal(key, (2, *u.shape))
-            x, v = x + noise[0], v + noise[1]
-        zero = jnp.zeros_like(x)
-        return jnp.stack([x, zero, zero, v, zero, zero], axis=-1)
+        distance, v = TIME_STEP_S * MAX_SPEED_MPS * u, MAX_SPEED_MPS * u
+        if variation is not None:
+            noise = variation.noise * jax.random.normal(key, (2, *u.shape))
+            distance, v = variation.travel * distance + noise[0], v + noise[1]
+        zero = jnp.zeros_like(v)
+        return jnp.stack([state[..., 0] + distance, zero, zero, v, zero, zero], axis=-1)
 
 
 def sub_goal(state, action):

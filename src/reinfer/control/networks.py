@@ -19,20 +19,29 @@ class Layer(NamedTuple):
 MLP = tuple[Layer, ...]
 
 
-def init_mlp(key, sizes: Sequence[int], output_scale: float = 1.0) -> MLP:
-    """Orthogonal weights (gain sqrt 2 in hidden layers, ``output_scale`` in the last), zero biases.
+def normal(gain: float):
+    """Independent normal weights with the variance of ``orthogonal(gain)``; they compile in a tenth of the time."""
+    return jax.nn.initializers.variance_scaling(gain**2, "fan_in", "normal")
+
+
+def init_mlp(
+    key,
+    sizes: Sequence[int],
+    output_scale: float = 1.0,
+    weights: Callable = jax.nn.initializers.orthogonal,
+) -> MLP:
+    """Random weights (gain sqrt 2 in hidden layers, ``output_scale`` in the last), zero biases.
 
     Args:
         sizes: width of the input, of each hidden layer and of the output; at least two entries.
+        weights: makes an initialiser of a gain: ``orthogonal`` or ``normal``.
     """
     if len(sizes) < 2:
         raise ValueError(f"sizes: {tuple(sizes)} must name at least an input and an output width")
     layers = []
     for index, layer_key in enumerate(jax.random.split(key, len(sizes) - 1)):
         gain = output_scale if index == len(sizes) - 2 else np.sqrt(2.0)
-        weight = jax.nn.initializers.orthogonal(gain)(
-            layer_key, (sizes[index], sizes[index + 1]), jnp.float32
-        )
+        weight = weights(gain)(layer_key, (sizes[index], sizes[index + 1]), jnp.float32)
         layers.append(Layer(weight, jnp.zeros(sizes[index + 1], jnp.float32)))
     return tuple(layers)
 

@@ -132,11 +132,11 @@ class Toy1dTasks(TaskView):
         return jax.random.key(int(self.np_random.integers(2**31)))
 
     def _reset_body(self):
-        self._travel_factor = self._body.travel_factor(self._key())
+        self._variation = self._body.variation(self._key())
         self._state = self._body.reset(self._key())
 
     def _step_body(self, action):
-        self._state = self._step(self._state, action, self._key(), self._travel_factor)
+        self._state = self._step(self._state, action, self._key(), self._variation)
         return False
 
     def _task_state(self):

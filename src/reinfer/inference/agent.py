@@ -1,0 +1,120 @@
+"""The agent that meta-training on the toy yields and that is reused, frozen, on robots: encoder, heads, policy.
+
+Architectures differ in their networks and agree on ``infer(params, window)`` and ``act(params, state, belief)``; each
+registers itself in ``ARCHITECTURES`` under the name its model file carries.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from reinfer.control.belief_policy import BeliefPolicy, init_policy, policy_action
+from reinfer.inference.belief import Belief, belief_of
+from reinfer.inference.context import WINDOW, ContextWindow
+from reinfer.inference.decoder import TargetScale, init_decoder
+from reinfer.inference.encoder import encode_window, init_encoder
+from reinfer.inference.loss import Inference
+from reinfer.inference.melts_networks import melts_act, melts_infer, melts_template
+from reinfer.inference.mixture import MixturePrior, standard_normal_prior
+from reinfer.runs import trees
+from reinfer.runs.errors import ArtifactError
+from reinfer.runs.models import load_model, save_model
+
+KIND = "toy_agent"
+
+
+class Architecture(NamedTuple):
+    """How one kind of agent infers and acts. ``template(config)`` has the structure and shapes of its parameters."""
+
+    template: Callable[[dict], Any]
+    infer: Callable[[Any, ContextWindow], Belief]
+    act: Callable[[Any, jax.Array, Belief], jax.Array]
+
+
+class BeliefAgent(NamedTuple):
+    """Parameters of architecture ``belief``: task inference, the policy on beliefs, target scale, mixture prior."""
+
+    inference: Inference
+    policy: BeliefPolicy
+    scale: TargetScale
+    prior: MixturePrior
+
+
+def _belief_template(config: dict) -> BeliefAgent:
+    hidden, latent, families = config["hidden"], config["latent"], config["families"]
+    key = jax.random.key(0)
+    zero = np.zeros(families, np.float32)
+    return BeliefAgent(
+        Inference(init_encoder(key, hidden, latent), init_decoder(key, config["decoder_hidden"], latent, families)),
+        init_policy(key, config["policy_hidden"]),
+        TargetScale(zero, zero, zero),
+        standard_normal_prior(latent, config["max_components"]),
+    )
+
+
+def _belief_infer(params: BeliefAgent, window: ContextWindow) -> Belief:
+    posterior = encode_window(params.inference.encoder, window)
+    return belief_of(params.inference.decoder, posterior, params.scale)
+
+
+def _belief_act(params: BeliefAgent, state, belief: Belief) -> jax.Array:
+    return policy_action(params.policy, state, belief)
+
+
+ARCHITECTURES = {
+    "belief": Architecture(_belief_template, _belief_infer, _belief_act),
+    "melts": Architecture(melts_template, melts_infer, melts_act),
+}
+
+
+class ToyAgent:
+    """A frozen agent: pure functions ``infer`` and ``act`` of its parameters.
+
+    Args:
+        architecture: key of ``ARCHITECTURES``.
+        params: its parameters.
+        sizes: the numbers from which a template of ``params`` can be built.
+        sha256: digest of the model file, empty where it came from none.
+    """
+
+    width = WINDOW
+
+    def __init__(self, architecture: str, params, sizes: dict, metrics: dict | None = None, sha256: str = ""):
+        self.architecture, self.params, self.sizes = architecture, params, sizes
+        self.metrics, self.sha256 = metrics or {}, sha256
+        self._functions = ARCHITECTURES[architecture]
+
+    def infer(self, window: ContextWindow) -> Belief:
+        """Beliefs (N,) after the rows of ``window``; pure, may be jitted."""
+        return self._functions.infer(self.params, window)
+
+    def act(self, state, belief: Belief) -> jax.Array:
+        """The toy's own action (N, 1) in [-1, 1], deterministic, in task-space states (N, 6)."""
+        return self._functions.act(self.params, state, belief)
+
+    def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
+        """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
+        save_model(
+            folder,
+            kind=KIND,
+            arrays=trees.to_host(self.params),
+            config={"architecture": self.architecture, "sizes": self.sizes, "training": config},
+            metrics=metrics,
+            provenance=provenance,
+        )
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "ToyAgent":
+        """Read an exported model. Raises ArtifactError unless it is an intact toy agent of a known architecture."""
+        model = load_model(Path(folder), KIND)
+        name = model.config.get("architecture")
+        if name not in ARCHITECTURES:
+            allowed = ", ".join(ARCHITECTURES)
+            raise ArtifactError(f"{folder}: architecture {name!r} is not known; allowed: {allowed}")
+        sizes = model.config["sizes"]
+        template = jax.tree.map(np.asarray, ARCHITECTURES[name].template(sizes))
+        params = trees.from_host(model.arrays, trees.signature(model.arrays), template, str(folder))
+        return cls(name, jax.tree.map(jax.numpy.asarray, params), sizes, model.metrics, model.sha256)
