@@ -2,29 +2,53 @@
 
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 from synthetic_rollouts import rollout
 
 from reinfer.bodies import robot
 from reinfer.evaluation.contest import standard_tasks
 from reinfer.evaluation.transfer import Contest, Contestant
+from reinfer.inference.belief import Belief
+from reinfer.inference.mixture import standard_normal_prior
 from reinfer.transfer.strides import FixedStride
 
 
-def contest(seeds: int = 2, steps: int = 120) -> tuple[dict, list]:
-    """As ``reinfer eval transfer --json``, and the records of the agent judged, one per seed."""
+class NaiveToy:
+    """Stands in for a toy agent: its latent is the last row it saw, and it always goes forward."""
+
+    width = 32
+    params = SimpleNamespace(prior=standard_normal_prior(4, 4))
+
+    def infer(self, window):
+        """Beliefs whose latent is (x, vx, reward, x') of the last row."""
+        latent = window.rows[:, -1, :4]
+        return Belief(latent, latent, latent, latent)
+
+    def act(self, state, belief):
+        """Full speed."""
+        return jnp.ones((len(state), 1))
+
+
+def played(seeds: int = 2, steps: int = 120) -> tuple[Contest, list[Contestant]]:
+    """A contest whose rollouts are all there already, and its contestants."""
     body = robot("half_cheetah")
     pairs = [(label.split()[0], float(label.split()[1])) for label in standard_tasks(body).describe()]
     low_level = SimpleNamespace(ranges=body.commands)
     judged = Contest(body, low_level, seconds=steps * 0.05)
-    contestants = [Contestant(seed, SimpleNamespace(width=32), FixedStride(5)) for seed in range(seeds)]
-    other = FixedStride(10)
+    contestants = [Contestant(seed, NaiveToy(), FixedStride(5)) for seed in range(seeds)]
     for seed in range(seeds):
         for shift, (agent, strides) in enumerate(
             [("toy", "5"), ("toy", "10"), ("oracle", "5"), ("random", "5"), ("zero", "5")]
         ):
             judged.records[agent, strides, seed] = rollout(10 * seed + shift, pairs, steps, blur=0.02 * shift)
-    found = judged.compare(contestants, ablation=(other,))
+    return judged, contestants
+
+
+def contest(seeds: int = 2, steps: int = 120) -> tuple[dict, list]:
+    """As ``reinfer eval transfer --json``, and the records of the agent judged, one per seed."""
+    judged, contestants = played(seeds, steps)
+    found = judged.compare(contestants, ablation=(FixedStride(10),))
     return found, [judged.records["toy", "5", seed] for seed in range(seeds)]
 
 

@@ -1,10 +1,10 @@
 """Figures hold what they should: one line per track, one target per task, labels with units."""
 
-import jax
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Ellipse
+from synthetic_results import NaiveToy
 from synthetic_rollouts import rollout
 
 from reinfer.inference.mixture import MixtureConfig, export_prior, fit, init_state
@@ -169,21 +169,9 @@ def test_ellipse_covers_two_standard_deviations():
 
 
 def test_latent_points_come_from_toy_and_record():
-    class Agent:
-        width = 8
-
-        def infer(self, window):
-            from reinfer.inference.belief import Belief
-
-            mean = window.rows[:, -1, :3]
-            return Belief(mean, mean, mean[:, :2], mean[:, :2])
-
-        def act(self, state, belief):
-            return jax.numpy.ones((len(state), 1))
-
-    points, tasks = toy_latents(Agent(), random.key(0, "test"), count=6, steps=3)
+    points, tasks = toy_latents(NaiveToy(), random.key(0, "test"), count=6, steps=3)
     # After two steps of full speed x is 1 m, and the last row says vx = 5 m/s.
-    assert points.shape == (6, 3) and tasks.count == 6
+    assert points.shape == (6, 4) and tasks.count == 6
     assert points[:, 1] == pytest.approx(5.0)
     assert points[:, 0] == pytest.approx(1.0, abs=0.02)
     record = rollout()

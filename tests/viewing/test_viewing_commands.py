@@ -39,6 +39,36 @@ def test_video_command(transfer_folder, tmp_path, capsys):
     assert "(10 frames)" in capsys.readouterr().out
 
 
+def test_demo_command(tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "report"
+    monkeypatch.setattr("reinfer.cli.demo.prepare", lambda options: synthetic_results.played(1, 60))
+    monkeypatch.setattr(
+        "reinfer.evaluation.low_level.evaluate_low_level", lambda *_, **__: synthetic_results.low()
+    )
+    monkeypatch.setattr("reinfer.cli.demo._CLIP_S", 0.5)
+    monkeypatch.setenv("REINFER_COMPILATION_CACHE", "0")
+    # An older report is replaced.
+    folder.mkdir()
+    (folder / "report.html").write_text("old")
+    assert main(["demo", "--out", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert said.rstrip().endswith(f"report: file://{folder}/report.html")
+    assert "ReMAP" in said and "THE TARGET" in said
+    text = (folder / "report.html").read_text()
+    assert text.count("<video") == 2 and "<h2>What the encoder knows</h2>" in text
+    written = {path.name for path in folder.iterdir()}
+    assert {"tracks.png", "belief.png", "strides.png", "latent_pca.png", "transfer"} < written
+    assert (folder / "transfer" / "transfer.json").is_file()
+    # What the demo leaves behind is what the report command reads.
+    again = tmp_path / "again.html"
+    assert main(["report", str(folder / "transfer"), "--no-video", "--output", str(again)]) == 0
+
+
+def test_demo_spares_other_folders(tmp_path, capsys):
+    (tmp_path / "thesis.tex").write_text("dear")
+    assert "holds no report; nothing was overwritten" in fails(capsys, "demo", "--out", str(tmp_path))
+
+
 def test_report_command(transfer_folder, tmp_path, capsys):
     toy, low, path = tmp_path / "toy.json", tmp_path / "low.json", tmp_path / "out" / "report.html"
     toy.write_text(json.dumps(synthetic_results.toy()))

@@ -17,6 +17,7 @@ from reinfer.runs.signals import Preempted
 COMMANDS = {
     "train": "train a stage from nothing: toy, low or stride",
     "resume": "continue a run that was stopped or died",
+    "demo": "the shipped models at work on a robot, ending in a report",
     "plot": "figures: learning curves, latent map, tracks, belief, strides",
     "video": "watch a recorded rollout",
     "report": "results as one HTML file",

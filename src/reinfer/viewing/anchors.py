@@ -42,7 +42,7 @@ HALF_CHEETAH = (
         "mean of last 20 %",
         _THESIS,
     ),
-    Anchor("ReMAP: toy encoder reused", (0.073, 0.073), (0.40, 0.47), "the target", "toy", _RMSE, _REMAP),
+    Anchor("ReMAP: toy encoder reused", (0.073, 0.073), (0.40, 0.47), "THE TARGET", "toy", _RMSE, _REMAP),
     Anchor("MELTS from scratch", (1.67, 1.67), (0.30, 0.49), "nothing", "robot", _RMSE, _REMAP),
     Anchor("CEMRL from scratch", (2.85, 2.85), (0.36, 0.39), "nothing", "robot", _RMSE, _REMAP),
 )

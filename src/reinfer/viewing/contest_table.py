@@ -15,21 +15,22 @@ class Number(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One agent. ``kind`` is "published", "ours" or "comparator"."""
+    """One agent. ``kind`` is "published", "ours" or "comparator"; ``told`` what it knows beside rewards."""
 
     kind: str
     name: str
+    told: str
     note: str
     position: Number
     velocity: Number
     falls: Number
 
 
-#: Our own comparators: key in the contest's JSON, name, what it knows.
+#: Our own comparators: key in the contest's JSON, name, what it is told, what it does.
 COMPARATORS = (
-    ("oracle", "Oracle", "IS TOLD the task; same low level: the bound for ours"),
-    ("random", "Random", "random sub-goals, same low level"),
-    ("zero", "Zero", "stands still"),
+    ("oracle", "Oracle", "THE TASK", "commands it at once to the same low level: the bound for ours"),
+    ("random", "Random", "nothing", "random sub-goals to the same low level"),
+    ("zero", "Zero", "nothing", "stands still"),
 )
 
 
@@ -42,14 +43,15 @@ def contest_rows(contest: dict, body: str, heldout: dict | None = None) -> list[
         heldout: the same for the random held-out tasks.
     """
     rows = [_published(anchor) for anchor in ANCHORS.get(body, ())]
-    note = "told nothing; meta-trained on the toy; mean over the last quarter"
-    rows.append(_own(contest, "", "ours", "reinfer", note))
+    note = "meta-trained on the toy; mean over the last quarter"
+    rows.append(_own(contest, "", "ours", "reinfer", "nothing", note))
     if heldout is not None:
         name = f"reinfer, {heldout['n_tasks']} held-out tasks"
-        rows.append(_own(heldout, "heldout:", "ours", name, "random tasks that nothing was chosen by"))
-    for key, name, note in COMPARATORS:
+        note = "random tasks that nothing was chosen by"
+        rows.append(_own(heldout, "heldout:", "ours", name, "nothing", note))
+    for key, name, told, note in COMPARATORS:
         if contest.get(key):
-            rows.append(_own(contest[key], f"{key}.", "comparator", name, note))
+            rows.append(_own(contest[key], f"{key}.", "comparator", name, told, note))
     return rows
 
 
@@ -59,25 +61,25 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def _published(anchor: Anchor) -> Row:
-    told = "told nothing" if anchor.told == "nothing" else f"IS TOLD {anchor.told}"
-    note = f"{told}; meta-trained on the {anchor.learned_on}; {anchor.measure}"
     return Row(
         "published",
         anchor.name,
-        note,
+        anchor.told,
+        f"meta-trained on the {anchor.learned_on}; {anchor.measure}",
         Number(_range(anchor.position_m, "m")),
         Number(_range(anchor.velocity_mps, "m/s")),
         Number("\N{EN DASH}"),
     )
 
 
-def _own(result: dict, prefix: str, kind: str, name: str, note: str) -> Row:
+def _own(result: dict, prefix: str, kind: str, name: str, told: str, note: str) -> Row:
     position, velocity = result["position"], result["velocity"]
     error, speed = position["settled_error_m"], velocity["windowed_error_mps"]
     relative = velocity["windowed_relative_error"]
     return Row(
         kind,
         name,
+        told,
         note,
         Number(
             f"{error:.3f} m",

@@ -51,7 +51,7 @@ class Header:
             canvas.text((_BELIEF, 46), said, FAMILY_COLOUR[FAMILY_NAMES[likely]], 16, True)
         for index, share in enumerate(probability):
             name = FAMILY_NAMES[index]
-            left, width = _BELIEF + 94 * index, 82
+            left, width = _BELIEF + 98 * index, 89
             canvas.box(left, 57, left + width, 64, PALE, 3)
             if share > 0.03:
                 canvas.box(left, 57, left + max(width * share, 6), 64, FAMILY_COLOUR[name], 3)

@@ -10,7 +10,7 @@ from reinfer.viewing.tracks import tracks_figure
 
 def clips(evidence: Evidence) -> str:
     if not evidence.clips:
-        return absent("See it run", "reinfer video RECORD", "--video FILE")
+        return absent("See it run", "videos", "reinfer video transfer")
     figures = [
         page.figure(
             page.video(data_uri(clip.video, "video/mp4"), data_uri(clip.poster, "image/png")), clip.caption
@@ -21,17 +21,17 @@ def clips(evidence: Evidence) -> str:
         "See it run",
         page.paragraph(
             "The task is hidden from the agent. At first it acts on a guess; each row of its context is "
-            "where it was, what reward it got, and where it got to. Watch the belief settle within the "
-            "first strides."
+            "where it was, what reward it got, and where it got to. Flag or upper arrow: the task. Triangle "
+            "or middle arrow: what the agent believes. Diamond: the sub-goal that the legs are sent to now."
         ),
         page.side_by_side(*figures),
-        page.command("reinfer video RECORD --simulation 1"),
+        page.command("reinfer video transfer --simulation 1 10 --output rollout.mp4"),
     )
 
 
 def tracks(evidence: Evidence) -> str:
     if not evidence.records:
-        return absent("All twelve targets", "reinfer eval transfer", "--records FILE...")
+        return absent("Every target", "records of the rollouts", "reinfer transfer --out transfer")
     seeds = len(evidence.records)
     figures = [
         page.figure(svg_of(tracks_figure(evidence.records, (kind,))), caption)
@@ -45,9 +45,9 @@ def tracks(evidence: Evidence) -> str:
         )
     ]
     return page.section(
-        "All twelve targets",
+        "Every target",
         page.side_by_side(*figures),
-        page.command("reinfer plot tracks RECORD... --output tracks.svg"),
+        page.command("reinfer plot tracks transfer --output tracks.svg"),
     )
 
 
@@ -76,13 +76,13 @@ def belief(evidence: Evidence) -> str:
         ),
         page.side_by_side(*figures),
         by_rows(evidence.contest),
-        page.command("reinfer plot belief RECORD... --output belief.svg"),
+        page.command("reinfer plot belief transfer --output belief.svg"),
     )
 
 
 def latent(evidence: Evidence) -> str:
     if evidence.latent is None:
-        return absent("What the encoder knows", "reinfer plot latent MODEL", "--toy-model MODEL")
+        return absent("What the encoder knows", "--toy-model MODEL", "reinfer plot latent MODEL")
     captions = (
         "Latents projected on their two main directions. Ellipses: components of the mixture prior, 2 sigma.",
         "The same latents by t-SNE, which keeps neighbours together and distorts distances.",
@@ -96,7 +96,7 @@ def latent(evidence: Evidence) -> str:
             "toy's lie, which is why the toy's policy can act on them."
         ),
         page.side_by_side(*figures),
-        page.command("reinfer plot latent MODEL --records RECORD --output latent.svg"),
+        page.command("reinfer plot latent MODEL --records transfer --output latent.svg"),
     )
 
 
@@ -119,7 +119,7 @@ def strides(evidence: Evidence) -> str:
         ),
         page.side_by_side(*figures),
         _ablation(evidence.contest),
-        page.command("reinfer plot strides RECORD... --output strides.svg"),
+        page.command("reinfer plot strides transfer --output strides.svg"),
     )
 
 

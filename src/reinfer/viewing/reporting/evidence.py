@@ -37,15 +37,10 @@ class Evidence(NamedTuple):
     models: dict[str, dict] = {}
 
 
-def absent(title: str, made_by: str, option: str) -> str:
-    """A part whose source was not given, saying how to get it."""
-    return page.section(
-        title,
-        page.paragraph(
-            f"Not part of this report. It needs the result of the command below, given as {option}.", "note"
-        ),
-        page.command(made_by),
-    )
+def absent(title: str, needed: str, made_by: str) -> str:
+    """A part that lacks its source: what is ``needed`` and the command it is ``made_by``."""
+    text = f"Not part of this report: it needs {needed}, from the command below."
+    return page.section(title, page.paragraph(text, "note"), page.command(made_by))
 
 
 def by_rows(result: dict, source: str = "") -> str:
@@ -53,7 +48,7 @@ def by_rows(result: dict, source: str = "") -> str:
     accuracy, error = result.get("class_accuracy_by_rows"), result.get("target_error_by_rows")
     if not accuracy or not error:
         return ""
-    counts = list(accuracy)
+    counts = sorted(accuracy, key=float)
     head = [("context rows", False), *((count, True) for count in counts)]
     lines = (
         ("kind recognised", "class_accuracy_by_rows", accuracy, 1),

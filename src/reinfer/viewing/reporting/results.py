@@ -92,7 +92,7 @@ def contest(evidence: Evidence) -> str:
         ]
         kind = {"ours": "ours ", "comparator": "aside "}.get(row.kind, "")
         rows.append((f"{kind}agent", [page.cell(row.name), *numbers]))
-        rows.append(page.wide_row(row.note, len(head), f"{kind}told"))
+        rows.append(page.wide_row(f"told {row.told}; {row.note}", len(head), f"{kind}told"))
     return page.section(
         "The contest",
         page.paragraph(
@@ -110,22 +110,30 @@ def contest(evidence: Evidence) -> str:
         ),
         _over_time(contest),
         _sources(evidence.body),
-        page.command(f"reinfer eval transfer --body {evidence.body} --json > contest.json", evidence.made_by),
+        page.command(_transfer_command(contest), evidence.made_by),
     )
+
+
+def _transfer_command(contest: dict) -> str:
+    """The command that plays this contest again."""
+    settings = f"--body {contest['body']} --tasks {contest['tasks']} --stride {contest['stride']}"
+    return f"reinfer transfer {settings} --seeds {len(contest['seeds'])} --out transfer"
 
 
 def _interval(contest: dict) -> str:
     """How sure the two main numbers are."""
+    seeds = len(contest["seeds"])
+    size = f"{contest['n_tasks']} tasks of {contest['episode_s']:.0f} s"
+    if seeds == 1:
+        return page.paragraph(f"{size}, one training seed; an interval needs several.", "note")
     said = []
     for kind, unit in (("position", "m"), ("velocity", "m/s")):
         found = contest[kind]["settled_error"]
         low, high = found["interval"]
         said.append(f"{found['iqm']:.3f} {unit} ({low:.3f} to {high:.3f})")
-    seeds = len(contest["seeds"])
-    trained = "one training seed" if seeds == 1 else f"{seeds} training seeds"
     return page.paragraph(
-        f"{contest['n_tasks']} tasks, {trained}, {contest['episode_s']:.0f} s each. Means are shown; "
-        f"interquartile means with 95 % bootstrap intervals: positions {said[0]}, speeds {said[1]}.",
+        f"{size}, {seeds} training seeds. The table shows means; interquartile means with 95 % bootstrap "
+        f"intervals: position {said[0]}, speed {said[1]}.",
         "note",
     )
 
@@ -133,10 +141,10 @@ def _interval(contest: dict) -> str:
 def _over_time(contest: dict) -> str:
     """How fast: errors at fixed simulated times, ours and the comparators'."""
     agents = [("reinfer", "", contest)]
-    agents += [(name, f"{key}.", contest[key]) for key, name, _ in COMPARATORS if contest.get(key)]
+    agents += [(name, f"{key}.", contest[key]) for key, name, *_ in COMPARATORS if contest.get(key)]
     lines = []
     for kind, what, unit in (("position", "distance to the goal", "m"), ("velocity", "speed error", "m/s")):
-        times = list(contest[kind].get("error_at_s", {}))
+        times = sorted(contest[kind].get("error_at_s", {}), key=float)
         if not times:
             continue
         head = [(f"{what} ({unit}) after", False), *((f"{seconds} s", True) for seconds in times)]

@@ -17,7 +17,7 @@ def toy(evidence: Evidence) -> str:
         for run, metric in evidence.progress
     ]
     if evidence.toy is None and not curves:
-        return absent("Learning on the toy", "reinfer eval toy --json > toy.json", "--toy toy.json")
+        return absent("Learning on the toy", "--toy toy.json", "reinfer eval toy --json > toy.json")
     parts = []
     if evidence.toy is not None:
         toy = evidence.toy
@@ -64,7 +64,7 @@ def low(evidence: Evidence) -> str:
     low = evidence.low
     if low is None:
         return absent(
-            "The low level", f"reinfer eval low --body {evidence.body} --json > low.json", "--low low.json"
+            "The low level", "--low low.json", f"reinfer eval low --body {evidence.body} --json > low.json"
         )
     figures = [
         page.figure(

@@ -1,0 +1,164 @@
+"""``reinfer demo``: the shipped models at work on a robot, ending in a report for the browser."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from reinfer.cli.parsing import parse
+from reinfer.cli.transfer import TransferOptions, keep, prepare
+from reinfer.runs.config import setting, validate
+from reinfer.runs.errors import RunError
+
+#: Commands per kind to judge the low level by; numbers of the tasks shown as videos, and for how long.
+_COMMANDS, _CLIPS, _CLIP_S = 24, (1, 10), 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions(TransferOptions):
+    """Show task inference, learned on the toy, reused on a robot: contest, figures, videos, report."""
+
+    seeds: int = setting(3, "shipped pairs of toy agent and learned stride to use", low=1, high=100)
+    out: str = setting("report", "folder to write; an older report in it is replaced")
+
+
+def run(arguments: list[str]) -> int:
+    """Play the contest, write everything to the folder, say where the report is."""
+    options = validate(parse(DemoOptions, "reinfer demo", arguments))
+    folder = _folder(Path(options.out))
+
+    from rich.console import Console
+
+    from reinfer.runs.compilation import enable_cache
+
+    enable_cache()
+    console, started = Console(highlight=False), time.monotonic()
+    report = show(options, folder, console)
+    console.print(
+        f"done in {time.monotonic() - started:.0f} s; figures, videos and records are beside the report"
+    )
+    # The path alone on its line and unwrapped, so that it can be clicked or copied.
+    console.print(f"\nreport: {report.absolute().as_uri()}", soft_wrap=True)
+    return 0
+
+
+def show(options: DemoOptions, folder: Path, console) -> Path:
+    """All of it; returns the path of the report."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description:<46}"), BarColumn(24), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        contest, contestants, results = _play(options, progress)
+        keep(contest, results, folder / "transfer")
+        low = _low_level(contest, progress)
+        evidence = _draw(contest, contestants, results, low, folder, progress)
+    _print_table(evidence, console)
+    from reinfer.cli.report import write_report
+
+    write_report(evidence, folder / "report.html")
+    return folder / "report.html"
+
+
+def _play(options: DemoOptions, progress):
+    """The contest with a step of progress per rollout."""
+    task = progress.add_task("loading the shipped models", total=None)
+    contest, contestants = prepare(options)
+    names = list(contest.agents(contestants[0]))
+    progress.update(task, total=len(contestants) * len(names))
+    for contestant in contestants:
+        for name, agent in contest.agents(contestant).items():
+            what = f"{contest.tasks.count} tasks: {_AGENTS[name]}, seed {contestant.seed}"
+            progress.update(task, description=what)
+            contest.play(agent, contestant.strides, contestant.seed)
+            progress.advance(task)
+    results = contest.compare(contestants)
+    progress.update(task, description=f"contest: {contest.tasks.count} tasks, {len(names)} agents")
+    return contest, contestants, results
+
+
+_AGENTS = {
+    "toy": "the toy's policy, told nothing",
+    "oracle": "an oracle",
+    "random": "random",
+    "zero": "standing",
+}
+
+
+def _low_level(contest, progress) -> dict:
+    from reinfer.evaluation.low_level import evaluate_low_level
+
+    task = progress.add_task("low level: commands it has never seen", total=1)
+    found = evaluate_low_level(
+        contest.low_level, contest.body, 0, per_kind=_COMMANDS, threads=contest.threads
+    )
+    progress.advance(task)
+    return found
+
+
+def _draw(contest, contestants, results, low, folder: Path, progress):
+    """Figures and videos as files, and the evidence for the report."""
+    from reinfer.cli.plot import latent_map
+    from reinfer.cli.report import draw_clips
+    from reinfer.viewing.belief import belief_figure
+    from reinfer.viewing.reporting import Evidence
+    from reinfer.viewing.stride import stride_figure
+    from reinfer.viewing.style import save_figure
+    from reinfer.viewing.tracks import tracks_figure
+    from reinfer.viewing.video import frame_count
+
+    records = [contest.records["toy", c.strides.name, c.seed] for c in contestants]
+    task = progress.add_task("figures", total=5)
+    for name, draw in (("tracks", tracks_figure), ("belief", belief_figure), ("strides", stride_figure)):
+        save_figure(draw(records), folder / f"{name}.png")
+        progress.advance(task)
+    latent = []
+    for method in ("pca", "tsne"):
+        latent.append(latent_map(contestants[0].toy, records[:1], methods=(method,)))
+        save_figure(latent[-1], folder / f"latent_{method}.png")
+        progress.advance(task)
+    task = progress.add_task("videos", total=len(_CLIPS) * frame_count(records[0], _CLIP_S))
+    clips = draw_clips(records[0], _CLIPS, _CLIP_S, lambda: progress.advance(task))
+    for number, clip in zip(_CLIPS, clips, strict=True):
+        label = records[0].tasks.describe()[number].replace(" ", "_")
+        (folder / f"video_{label}.mp4").write_bytes(clip.video)
+    return Evidence(
+        contest=results,
+        body=contest.body.name,
+        made_by="reinfer demo",
+        records=records,
+        low=low,
+        latent=tuple(latent),
+        clips=clips,
+    )
+
+
+def _print_table(evidence, console) -> None:
+    """The contest in the terminal, as in the report."""
+    from rich.table import Table
+
+    from reinfer.viewing.contest_table import contest_rows
+
+    table = Table(title=f"{evidence.body}: error once settled", title_justify="left")
+    for head, looks in (("agent", {}), ("position", {"justify": "right"}), ("speed", {"justify": "right"})):
+        table.add_column(head, **looks)
+    table.add_column("is told")
+    shown = None
+    for row in contest_rows(evidence.contest, evidence.body):
+        if shown not in (None, row.kind):
+            table.add_section()
+        shown = row.kind
+        bold = "bold" if row.kind == "ours" else None
+        table.add_row(row.name, row.position.text, row.velocity.text, row.told, style=bold)
+    console.print(table)
+
+
+def _folder(folder: Path) -> Path:
+    """``folder``, made, emptied of nothing. Raises RunError if something else than a report lies there."""
+    if folder.exists() and (
+        not folder.is_dir() or (any(folder.iterdir()) and not (folder / "report.html").is_file())
+    ):
+        raise RunError(f"{folder} already exists and holds no report; nothing was overwritten: choose --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"folder {folder} cannot be made: {error.strerror}") from error
+    return folder
