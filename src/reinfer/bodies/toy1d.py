@@ -40,12 +40,14 @@ class Toy1d:
     name = "toy1d"
     action_size = 1
     channels = ("x", "vx")
-    tasks = TaskDistribution((
-        ("velocity_forward", 0.5, 3.0),
-        ("velocity_backward", 0.5, 3.0),
-        ("goal_forward", 1.0, 25.0),
-        ("goal_backward", 1.0, 25.0),
-    ))
+    tasks = TaskDistribution(
+        (
+            ("velocity_forward", 0.5, 3.0),
+            ("velocity_backward", 0.5, 3.0),
+            ("goal_forward", 1.0, 25.0),
+            ("goal_backward", 1.0, 25.0),
+        )
+    )
 
     def reset(self, key, shape=()) -> jax.Array:
         """Initial task-space states, x ~ U(+-0.01) m, vx ~ N(0, 0.1^2) m/s; shape (*shape, 6)."""

@@ -16,7 +16,7 @@ def eval_low(body: str, model: str | None, seed: int, json: bool) -> int:
 
     Args:
         body: name of the robot.
-        model: run, model folder or ``shipped:NAME``; None means ``shipped:low_BODY``.
+        model: run, model folder or ``shipped:NAME``; None means ``shipped:BODY/low``.
         seed: of the commands and of the initial noise.
         json: print one JSON object instead of a summary.
     Raises ConfigError on an unknown body, ArtifactError on a model that is not a policy of that body.
@@ -25,7 +25,7 @@ def eval_low(body: str, model: str | None, seed: int, json: bool) -> int:
         robot_body = robot(body)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    folder = resolve(model or f"shipped:low_{body}")
+    folder = resolve(model or f"shipped:{body}/low")
     policy = LowLevelPolicy.load(folder)
     if policy.body != body:
         raise ArtifactError(f"{folder} is a policy of body {policy.body!r}, not of {body!r}")

@@ -17,6 +17,8 @@ from reinfer.runs.signals import Preempted
 COMMANDS = {
     "train": "train a stage from nothing: toy, low or stride",
     "resume": "continue a run that was stopped or died",
+    "eval": "how good a model is: toy, low or transfer",
+    "transfer": "a robot whose task is unknown, moved by the toy's agent",
     "demo": "the shipped models at work on a robot, ending in a report",
     "plot": "figures: learning curves, latent map, tracks, belief, strides",
     "video": "watch a recorded rollout",

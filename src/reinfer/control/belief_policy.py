@@ -42,7 +42,7 @@ def policy_features(state, belief: Belief) -> jax.Array:
     probability = belief.family_probability
 
     def expected(kind):
-        member = jnp.asarray(_KIND == kind, jnp.float32) * probability
+        member = jnp.asarray(kind == _KIND, jnp.float32) * probability
         share = jnp.sum(member, axis=-1)
         return share, jnp.sum(member * belief.target, axis=-1) / (share + 1e-6)
 

@@ -26,7 +26,15 @@ RELATIVE_WEIGHT = 0.1
 
 
 def control_cost(
-    policy: BeliefPolicy, inference: Inference, scale: TargetScale, body: Toy1d, tasks: Tasks, state, hidden, newest, horizon: int
+    policy: BeliefPolicy,
+    inference: Inference,
+    scale: TargetScale,
+    body: Toy1d,
+    tasks: Tasks,
+    state,
+    hidden,
+    newest,
+    horizon: int,
 ):
     """Mean cost over ``horizon`` steps from (state (N, 6), encoder carry), differentiable in ``policy``.
 
@@ -41,7 +49,9 @@ def control_cost(
         belief = belief_of(inference.decoder, read(inference.encoder, hidden, newest), scale)
         following = body.step(state, policy_action(policy, state, belief))
         error = -reward(tasks, following)
-        cost = jnp.abs(tasks.target) * error / reach + RELATIVE_WEIGHT * jnp.minimum(error, HIGHEST_RELATIVE_ERROR)
+        cost = jnp.abs(tasks.target) * error / reach + RELATIVE_WEIGHT * jnp.minimum(
+            error, HIGHEST_RELATIVE_ERROR
+        )
         carry = advance(inference.encoder, hidden, make_rows(state, -error, following))
         return (following, *carry), jnp.mean(cost)
 

@@ -44,7 +44,7 @@ class ToyConfig:
     """Everything a run of the default toy stage depends on."""
 
     seed: int = setting(0, "seed of all randomness", low=0)
-    iterations: int = setting(40, "mixture fits and logged rows", low=1)
+    iterations: int = setting(44, "mixture fits and logged rows", low=1)
     updates: int = setting(100, "gradient steps per iteration", low=1)
     hidden: int = setting(96, "width of the encoder", low=4)
     decoder_hidden: int = setting(64, "width of the decoder heads", low=4)
@@ -60,14 +60,16 @@ class ToyConfig:
     time_step_spread: float = setting(0.5, "spread of the training toy's distance per step", low=0.0)
     inference_learning_rate: float = setting(2e-2, "peak learning rate of inference (Muon)", low=1e-8)
     policy_learning_rate: float = setting(1e-3, "peak learning rate of the policy (Adam)", low=1e-8)
-    target_weight: float = setting(4.0, "weight of the target error", low=0.0)
+    target_weight: float = setting(6.0, "weight of the target error", low=0.0)
     target_tolerance: float = setting(0.002, "relative target errors below this count less", low=1e-6)
     last_weight: float = setting(8.0, "weight of an episode's last belief over an earlier one", low=0.0)
     decoding_weight: float = setting(0.33, "weight of reward and state decoding", low=0.0)
-    divergence_weight: float = setting(1e-3, "weight of the KL to the mixture prior", low=0.0)
-    policy_from: float = setting(0.3, "fraction of the run after which the policy acts and learns", low=0.0, high=1.0)
+    divergence_weight: float = setting(2e-3, "weight of the KL to the mixture prior", low=0.0)
+    policy_from: float = setting(
+        0.3, "fraction of the run after which the policy acts and learns", low=0.0, high=1.0
+    )
     mixture_points: int = setting(4096, "latents per mixture fit", low=64)
-    mixture: MixtureConfig = MixtureConfig(max_components=32)
+    mixture: MixtureConfig = MixtureConfig(max_components=48)
 
 
 class Learned(NamedTuple):
@@ -135,7 +137,9 @@ def update(learned: Learned, index, key, config: ToyConfig, prior: MixturePrior,
         last=config.last_weight,
     )
     keys = jax.random.split(key, 3)
-    others = behaviour_episodes(keys[0], training_toy(config), config.behaviour_episodes, config.behaviour_length)
+    others = behaviour_episodes(
+        keys[0], training_toy(config), config.behaviour_episodes, config.behaviour_length
+    )
     gradient, parts = jax.grad(inference_loss, has_aux=True)(
         learned.inference, others, prior, keys[1], weights, scale
     )
@@ -144,7 +148,10 @@ def update(learned: Learned, index, key, config: ToyConfig, prior: MixturePrior,
         acting,
         partial(act_and_learn, config=config, prior=prior, scale=scale, weights=weights),
         lambda learned, key: (
-            jax.tree.map(jnp.zeros_like, learned.inference), learned.policy, learned.policy_optimiser, 0.0
+            jax.tree.map(jnp.zeros_like, learned.inference),
+            learned.policy,
+            learned.policy_optimiser,
+            0.0,
         ),
         learned,
         keys[2],
@@ -201,15 +208,19 @@ def train(learned: Learned, first, key, prior: MixturePrior, config: ToyConfig):
 
 @_compiled
 def sample_latents(learned: Learned, key, config: ToyConfig):
-    """Posterior draws (mixture_points, D) from all over episodes of the agent, for the mixture."""
+    """Posterior draws (mixture_points, D) for the mixture, from the second half of episodes of the agent.
+
+    Earlier beliefs often lie between families; components on them would join what is to be kept apart.
+    """
     length = config.policy_length
-    count = -(-config.mixture_points // length)
+    settled = length // 2
+    count = -(-config.mixture_points // settled)
     keys = jax.random.split(key)
     scale = target_scale(Toy1d.tasks)
     own, _ = policy_episodes(
         keys[0], training_toy(config), learned.inference, learned.policy, scale, count, length
     )
-    mean, log_variance = (leaf[:, 1:] for leaf in encode_prefixes(learned.inference.encoder, own.rows))
+    mean, log_variance = (leaf[:, -settled:] for leaf in encode_prefixes(learned.inference.encoder, own.rows))
     draws = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(keys[1], mean.shape)
     return draws.reshape(-1, draws.shape[-1])[: config.mixture_points]
 
@@ -228,7 +239,9 @@ class ToyStage:
         self.config = validate(config)
         self.iterations = config.iterations
         behaviour = config.behaviour_episodes * config.behaviour_length
-        self.steps_per_iteration = config.updates * (behaviour + config.policy_episodes * config.policy_length)
+        self.steps_per_iteration = config.updates * (
+            behaviour + config.policy_episodes * config.policy_length
+        )
 
     def init(self) -> ToyState:
         """Fresh networks, a standard normal prior and a mixture without components."""

@@ -39,7 +39,9 @@ def make_tasks(pairs) -> Tasks:
     targets = np.array([target for _, target in pairs], np.float32)
     for (name, target), family in zip(pairs, families, strict=True):
         if not np.isfinite(target) or target * FAMILY_SIGN[family] <= 0:
-            raise ValueError(f"target: {target!r} does not fit family {name!r}; its sign must be {FAMILY_SIGN[family]:+.0f}")
+            raise ValueError(
+                f"target: {target!r} does not fit family {name!r}; its sign must be {FAMILY_SIGN[family]:+.0f}"
+            )
     return Tasks(families, targets)
 
 
@@ -91,7 +93,9 @@ class TaskDistribution:
         rng = np.random.default_rng([seed, 0x7A5C])
         parts: tuple[list, list] = ([], [])
         for (_, low, high), family in zip(self.ranges, self.families, strict=True):
-            targets = rng.permutation(np.linspace(low, high, per_family)).astype(np.float32) * FAMILY_SIGN[family]
+            targets = (
+                rng.permutation(np.linspace(low, high, per_family)).astype(np.float32) * FAMILY_SIGN[family]
+            )
             for part, chosen in zip(parts, (targets[:train], targets[train:]), strict=True):
                 part.append(Tasks(np.full(len(chosen), family, np.int32), chosen))
         return tuple(Tasks(*map(np.concatenate, zip(*part, strict=True))) for part in parts)

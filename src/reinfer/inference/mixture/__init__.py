@@ -10,6 +10,7 @@ from reinfer.inference.mixture.kl import (
     responsibilities,
 )
 from reinfer.inference.mixture.labels import (
+    agreement,
     assign_components,
     cluster_report,
     component_responsibilities,
@@ -25,6 +26,7 @@ __all__ = [
     "MixtureConfig",
     "MixturePrior",
     "MixtureState",
+    "agreement",
     "assign_components",
     "cluster_report",
     "component_responsibilities",

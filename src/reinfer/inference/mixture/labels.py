@@ -82,13 +82,19 @@ def cluster_report(latents, family_labels, state: MixtureState, config: MixtureC
         ``components`` (K), ``effective_components`` (exp of the entropy of their shares of ``latents``),
         ``merged_components``.
     """
+    return agreement(component_responsibilities(latents, state, config or MixtureConfig()), family_labels)
+
+
+def agreement(responsibility, family_labels) -> dict:
+    """``cluster_report`` from responsibilities (N, K) of the components, however they were computed."""
     # Imported here because it takes longer than everything else that training needs together.
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
     labels = np.asarray(family_labels)
-    if labels.shape != (len(latents),):
-        raise ValueError(f"family_labels: shape {labels.shape} must be ({len(latents)},), one per latent")
-    responsibility = component_responsibilities(latents, state, config or MixtureConfig())
+    if labels.shape != (len(responsibility),):
+        raise ValueError(
+            f"family_labels: shape {labels.shape} must be ({len(responsibility)},), one per latent"
+        )
     component = responsibility.argmax(axis=1)
     group = merge_overlapping(responsibility)
     share = np.bincount(component) / len(labels)
