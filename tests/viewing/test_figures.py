@@ -12,6 +12,7 @@ from reinfer.runs import random
 from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.tasks import FAMILY_NAMES, Tasks
 from reinfer.viewing.belief import belief_figure, decisions
+from reinfer.viewing.comparison import comparison_figure
 from reinfer.viewing.latent import components_of, latent_figure
 from reinfer.viewing.latent_points import record_latents, toy_latents
 from reinfer.viewing.progress import progress_figure, read_progress
@@ -180,6 +181,21 @@ def test_latent_points_come_from_toy_and_record():
     assert robot_points.shape == (5 * 11, 4)
     assert robot_tasks.count == 55
     assert robot_points[-1] == pytest.approx(record.latent[-1, -1])
+
+
+def test_comparison_marks_who_is_told(contest):
+    results, _ = contest
+    panel = comparison_figure(results, "half_cheetah", ("position",)).axes[0]
+    agents = {
+        label.get_text(): mark
+        for label, mark in zip(panel.get_yticklabels(), lines(panel, "agent"), strict=True)
+    }
+    assert agents["reinfer"].get_xdata()[0] == pytest.approx(
+        max(results["position"]["settled_error_m"], 1e-3)
+    )
+    assert agents["Thesis: toy policy reused"].get_xdata()[0] == pytest.approx(1.48)
+    hollow = {name for name, mark in agents.items() if mark.get_markerfacecolor() == "white"}
+    assert hollow == {"ReMAP: toy encoder reused (told)", "Oracle (told)"}
 
 
 def write_metrics(folder, text):

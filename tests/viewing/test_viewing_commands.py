@@ -45,6 +45,7 @@ def test_demo_command(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
         "reinfer.evaluation.low_level.evaluate_low_level", lambda *_, **__: synthetic_results.low()
     )
+    monkeypatch.setattr("reinfer.evaluation.toy.evaluate_toy", lambda *_: synthetic_results.toy())
     monkeypatch.setattr("reinfer.cli.demo._CLIP_S", 0.5)
     monkeypatch.setenv("REINFER_COMPILATION_CACHE", "0")
     # An older report is replaced.

@@ -1,7 +1,7 @@
 """``reinfer demo``: the shipped models at work on a robot, ending in a report for the browser."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reinfer.cli.parsing import parse
@@ -24,6 +24,8 @@ class DemoOptions(TransferOptions):
 def run(arguments: list[str]) -> int:
     """Play the contest, write everything to the folder, say where the report is."""
     options = validate(parse(DemoOptions, "reinfer demo", arguments))
+    if options.toy:
+        options = replace(options, seeds=len(options.toy))
     folder = _folder(Path(options.out))
 
     from rich.console import Console
@@ -49,8 +51,8 @@ def show(options: DemoOptions, folder: Path, console) -> Path:
     with Progress(*columns, console=console) as progress:
         contest, contestants, results = _play(options, progress)
         keep(contest, results, folder / "transfer")
-        low = _low_level(contest, progress)
-        evidence = _draw(contest, contestants, results, low, folder, progress)
+        parts = _judge_parts(contest, contestants[0].toy, progress)
+        evidence = _draw(contest, contestants, results, parts, folder, progress)
     _print_table(evidence, console)
     from reinfer.cli.report import write_report
 
@@ -83,18 +85,22 @@ _AGENTS = {
 }
 
 
-def _low_level(contest, progress) -> dict:
+def _judge_parts(contest, agent, progress) -> dict:
+    """The toy agent on the toy, and the low level alone: results by their names in ``Evidence``."""
     from reinfer.evaluation.low_level import evaluate_low_level
+    from reinfer.evaluation.toy import evaluate_toy
 
-    task = progress.add_task("low level: commands it has never seen", total=1)
-    found = evaluate_low_level(
+    task = progress.add_task("the toy agent on toy tasks", total=2)
+    found = {"toy": evaluate_toy(agent)}
+    progress.update(task, advance=1, description="the low level under new commands")
+    found["low"] = evaluate_low_level(
         contest.low_level, contest.body, 0, per_kind=_COMMANDS, threads=contest.threads
     )
-    progress.advance(task)
+    progress.update(task, advance=1, description="toy agent and low level alone")
     return found
 
 
-def _draw(contest, contestants, results, low, folder: Path, progress):
+def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
     """Figures and videos as files, and the evidence for the report."""
     from reinfer.cli.plot import latent_map
     from reinfer.cli.report import draw_clips
@@ -125,7 +131,7 @@ def _draw(contest, contestants, results, low, folder: Path, progress):
         body=contest.body.name,
         made_by="reinfer demo",
         records=records,
-        low=low,
+        **parts,
         latent=tuple(latent),
         clips=clips,
     )

@@ -128,7 +128,9 @@ def latent_map(agent, records, seed: int = 0, tasks: int = 400, methods=("pca", 
         on_top["guests"] = np.concatenate([points for points, _ in guests])
         parts = zip(*(found for _, found in guests), strict=True)
         on_top["guest_tasks"] = Tasks(*(np.concatenate(part) for part in parts))
-    return latent_figure(latents, toy_tasks, components_of(agent.params.prior), methods=methods, **on_top)
+    prior = getattr(agent.params, "prior", None)
+    components = None if prior is None else components_of(prior)
+    return latent_figure(latents, toy_tasks, components, methods=methods, **on_top)
 
 
 def _of_records(kind: str, options: RecordOptions):

@@ -29,9 +29,7 @@ def decisions(records) -> dict[str, np.ndarray]:
         given = np.where(known, belief[np.arange(len(belief)), np.where(known, family, 0)], 0.0)
         parts["probability"].append(given)
         parts["correct"].append(known & (belief.argmax(axis=1) == family))
-        parts["target_error"].append(
-            np.abs(record.target_estimate[steps, simulations] - target) / np.abs(target)
-        )
+        parts["target_error"].append(np.abs(record.target_estimate[steps, simulations] - target) / np.abs(target))
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 

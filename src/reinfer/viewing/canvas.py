@@ -44,9 +44,7 @@ class Canvas:
             joint="curve",
         )
 
-    def dashes(
-        self, start, end, colour: str, width: float = 1.0, dash: float = 7.0, gap: float = 5.0
-    ) -> None:
+    def dashes(self, start, end, colour: str, width: float = 1.0, dash: float = 7.0, gap: float = 5.0) -> None:
         """A dashed straight line from ``start`` to ``end``."""
         (x0, y0), (x1, y1) = start, end
         length = max(math.hypot(x1 - x0, y1 - y0), 1e-9)
@@ -77,16 +75,12 @@ class Canvas:
         scaled = [(x * _FINER, y * _FINER) for x, y in points]
         self._draw.polygon(scaled, fill, outline, max(round(width * _FINER), 1))
 
-    def box(
-        self, left: float, top: float, right: float, bottom: float, colour: str, radius: float = 0
-    ) -> None:
+    def box(self, left: float, top: float, right: float, bottom: float, colour: str, radius: float = 0) -> None:
         """A filled rectangle."""
         corners = [left * _FINER, top * _FINER, right * _FINER, bottom * _FINER]
         self._draw.rounded_rectangle(corners, radius * _FINER, colour)
 
-    def text(
-        self, at, text: str, colour: str, size: int = 13, bold: bool = False, anchor: str = "ls"
-    ) -> None:
+    def text(self, at, text: str, colour: str, size: int = 13, bold: bool = False, anchor: str = "ls") -> None:
         """Text; ``anchor`` as in Pillow: l, m or r, then a, m or s (ascender, middle, baseline)."""
         self._texts.append((at, text, colour, font(size, bold), anchor))
 

@@ -151,9 +151,7 @@ def _legend(figure, tasks: Tasks, with_guests: bool, names) -> None:
         return Line2D([], [], linestyle="", label=label, **looks)
 
     families = [FAMILY_NAMES[family] for family in np.unique(tasks.family)]
-    handles = [
-        key(family_label(name), marker=FAMILY_MARKER[name], color=FAMILY_COLOUR[name]) for name in families
-    ]
+    handles = [key(family_label(name), marker=FAMILY_MARKER[name], color=FAMILY_COLOUR[name]) for name in families]
     if with_guests:
         handles.append(key(f"on the {names[0]}", marker="o", color=SOFT_INK, markersize=4))
         handles.append(key(f"on the {names[1]}", marker="o", color=SOFT_INK, markeredgecolor=INK))

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 
 from reinfer.bodies import Toy1d
-from reinfer.inference.context import append, empty_window
-from reinfer.tasks import Tasks, reward
+from reinfer.evaluation.toy import play_toy
+from reinfer.tasks import Tasks
 
 #: Moments of the second half of an episode at which a robot's latents are taken.
 _MOMENTS = 5
@@ -16,24 +16,12 @@ def toy_latents(agent, key, count: int = 400, steps: int = 16) -> tuple[np.ndarr
 
     Args:
         agent: as ``inference.agent.ToyAgent``.
-        key: of tasks, starts and noise.
+        key: of tasks and starts.
     """
-    toy = Toy1d()
     task_key, start_key = jax.random.split(key)
-    tasks = toy.tasks.sample(task_key, (count,))
-
-    def step(carry, _):
-        window, state = carry
-        reached = toy.step(state, agent.act(state, agent.infer(window)))
-        return (append(window, state, reward(tasks, reached), reached), reached), None
-
-    @jax.jit
-    def run(start):
-        (window, _), _ = jax.lax.scan(step, (empty_window(count, agent.width), start), length=steps)
-        return agent.infer(window).latent
-
-    latents = np.asarray(run(toy.reset(start_key, (count,))))
-    return latents, Tasks(*map(np.asarray, tasks))
+    tasks = Tasks(*map(np.asarray, Toy1d.tasks.sample(task_key, (count,))))
+    episodes = play_toy(agent, tasks, start_key, steps + 1)
+    return np.asarray(episodes.belief.latent[-1]), tasks
 
 
 def record_latents(record) -> tuple[np.ndarray, Tasks]:

@@ -100,9 +100,7 @@ class Chart:
         """What stays the same in all frames."""
         canvas.box(0, canvas.height - CHART, canvas.width, canvas.height, PAPER)
         for value in (0.0, self._target):
-            canvas.text(
-                (self.left - 8, self._y(value)), f"{value:+.3g}".replace("+0", "0"), SOFT_INK, 11, False, "rm"
-            )
+            canvas.text((self.left - 8, self._y(value)), f"{value:+.3g}".replace("+0", "0"), SOFT_INK, 11, False, "rm")
         canvas.line([(self.left, self._y(0.0)), (self.right, self._y(0.0))], PALE, 1)
         colour = FAMILY_COLOUR[FAMILY_NAMES[self._family]]
         canvas.dashes((self.left, self._y(self._target)), (self.right, self._y(self._target)), colour, 1.6)

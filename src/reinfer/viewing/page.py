@@ -76,9 +76,7 @@ def wide_row(text: str, columns: int, kind: str) -> tuple[str, list[str]]:
 
 def video(source: str, poster: str) -> str:
     """A video player for data URIs."""
-    return (
-        f'<video controls muted loop playsinline preload="metadata" poster="{poster}" src="{source}"></video>'
-    )
+    return f'<video controls muted loop playsinline preload="metadata" poster="{poster}" src="{source}"></video>'
 
 
 def _class(kind: str) -> str:

@@ -41,9 +41,7 @@ def read_progress(run, label: str | None = None) -> Progress:
         # A row that is being written has no value for its last columns.
         rows = [row for row in reader if None not in row.values()]
     if STEPS not in names or not rows:
-        raise ArtifactError(
-            f"{path} holds no metrics: it has {len(rows)} rows and columns {', '.join(names)}"
-        )
+        raise ArtifactError(f"{path} holds no metrics: it has {len(rows)} rows and columns {', '.join(names)}")
     try:
         columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
     except ValueError as error:
@@ -60,9 +58,7 @@ def progress_figure(runs: list[Progress], metrics: list[str]):
     for run in runs:
         for metric in metrics:
             if metric not in run.columns:
-                raise ConfigError(
-                    f"metric: {metric!r} is not recorded in {run.label}; it has {', '.join(run.columns)}"
-                )
+                raise ConfigError(f"metric: {metric!r} is not recorded in {run.label}; it has {', '.join(run.columns)}")
     with style():
         columns = min(len(metrics), 2)
         figure, axes = new_figure(columns, -(-len(metrics) // columns))
@@ -77,9 +73,7 @@ def progress_figure(runs: list[Progress], metrics: list[str]):
         if len(runs) > 1:
             axes[0].legend(loc="best")
         else:
-            axes[0].text(
-                0.99, 0.02, runs[0].label, transform=axes[0].transAxes, ha="right", color=SOFT_INK, fontsize=8
-            )
+            axes[0].text(0.99, 0.02, runs[0].label, transform=axes[0].transAxes, ha="right", color=SOFT_INK, fontsize=8)
     return figure
 
 

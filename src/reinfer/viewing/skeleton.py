@@ -9,8 +9,7 @@ from reinfer.bodies import PlanarBody
 
 #: Geoms that are a thick line between two points; others are drawn as the outline of their bounding box.
 _CAPSULE, _CYLINDER, _SPHERE = (
-    int(kind)
-    for kind in (mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER, mujoco.mjtGeom.mjGEOM_SPHERE)
+    int(kind) for kind in (mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER, mujoco.mjtGeom.mjGEOM_SPHERE)
 )
 _SIGNS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
 

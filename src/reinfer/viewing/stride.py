@@ -28,6 +28,7 @@ def _draw_stride_time(panel, records) -> None:
             label=family_label(FAMILY_NAMES[family]),
         )
     panel.set_ylim(bottom=0.0)
+    panel.yaxis.get_major_locator().set_params(integer=True)
     panel.set_title("Stride over time")
     panel.set_xlabel("simulated time (s)")
     panel.set_ylabel("mean stride (control steps)")

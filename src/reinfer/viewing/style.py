@@ -107,9 +107,7 @@ def shades(colour: str, share) -> np.ndarray:
     share = np.clip(np.asarray(share, float), 0.0, 1.0)[:, None]
     base = np.array(to_rgb(colour))
     pale, deep = 1.0 - 0.35 * (1.0 - base), 0.72 * base
-    return np.where(
-        share < 0.5, pale + 2.0 * share * (base - pale), base + (2.0 * share - 1.0) * (deep - base)
-    )
+    return np.where(share < 0.5, pale + 2.0 * share * (base - pale), base + (2.0 * share - 1.0) * (deep - base))
 
 
 def svg_of(figure: Figure) -> str:

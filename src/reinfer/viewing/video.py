@@ -101,9 +101,7 @@ def _draw_goals(scene: Scene, record, step: int, simulation: int, estimate: floa
         scene.sub_goal(record.command_target[step, simulation])
 
 
-def _draw_speeds(
-    scene: Scene, record, step: int, simulation: int, speed: float, estimate: float | None
-) -> None:
+def _draw_speeds(scene: Scene, record, step: int, simulation: int, speed: float, estimate: float | None) -> None:
     family, target = record.tasks.family[simulation], float(record.tasks.target[simulation])
     believed = int(np.argmax(record.family_probability[step, simulation]))
     arrows, unit = [], KIND_UNIT["velocity"]

@@ -26,9 +26,7 @@ _PARTS = (
 def report_html(evidence: Evidence) -> str:
     """The report as the text of one HTML file that needs no other."""
     parts = [part(evidence) for part in _PARTS]
-    return page.page(
-        f"reinfer on the {results.spoken(evidence.body)}", "\n".join(part for part in parts if part)
-    )
+    return page.page(f"reinfer on the {results.spoken(evidence.body)}", "\n".join(part for part in parts if part))
 
 
 __all__ = ["Clip", "Evidence", "report_html"]

@@ -12,9 +12,7 @@ def clips(evidence: Evidence) -> str:
     if not evidence.clips:
         return absent("See it run", "videos", "reinfer video transfer")
     figures = [
-        page.figure(
-            page.video(data_uri(clip.video, "video/mp4"), data_uri(clip.poster, "image/png")), clip.caption
-        )
+        page.figure(page.video(data_uri(clip.video, "video/mp4"), data_uri(clip.poster, "image/png")), clip.caption)
         for clip in evidence.clips
     ]
     return page.section(
@@ -91,9 +89,9 @@ def latent(evidence: Evidence) -> str:
     return page.section(
         "What the encoder knows",
         page.paragraph(
-            "Every point is one task as the encoder sees it. Kinds of task fall apart by themselves, "
-            "targets lie along them in order. Points with a dark rim are the robot's: they land where the "
-            "toy's lie, which is why the toy's policy can act on them."
+            "Every point is one task as the encoder sees it. Kinds of task lie apart, and within a kind "
+            "the targets lie in order. Points with a dark rim are the robot's: where they fall among those "
+            "of the toy, the toy's policy knows what to do."
         ),
         page.side_by_side(*figures),
         page.command("reinfer plot latent MODEL --records transfer --output latent.svg"),
@@ -104,12 +102,8 @@ def strides(evidence: Evidence) -> str:
     if not evidence.records:
         return ""
     figures = [
-        page.figure(
-            svg_of(stride_figure(evidence.records, ("time",))), "Mean stride in force, per kind of task."
-        ),
-        page.figure(
-            svg_of(stride_figure(evidence.records, ("histogram",))), "How often each stride is chosen."
-        ),
+        page.figure(svg_of(stride_figure(evidence.records, ("time",))), "Mean stride in force, per kind of task."),
+        page.figure(svg_of(stride_figure(evidence.records, ("histogram",))), "How often each stride is chosen."),
     ]
     return page.section(
         "When to think again",

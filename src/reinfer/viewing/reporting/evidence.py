@@ -48,18 +48,13 @@ def by_rows(result: dict, source: str = "") -> str:
     accuracy, error = result.get("class_accuracy_by_rows"), result.get("target_error_by_rows")
     if not accuracy or not error:
         return ""
-    counts = sorted(accuracy, key=float)
-    head = [("context rows", False), *((count, True) for count in counts)]
-    lines = (
-        ("kind recognised", "class_accuracy_by_rows", accuracy, 1),
-        ("target error", "target_error_by_rows", error, 1),
-    )
+    head = [("context rows", False), ("kind recognised", True), ("target error", True)]
     rows = []
-    for what, name, values, digits in lines:
-        cells = [page.cell(what)]
-        for count in counts:
+    for count in sorted(accuracy, key=float):
+        cells = [page.cell(count)]
+        for name, values in (("class_accuracy_by_rows", accuracy), ("target_error_by_rows", error)):
             value = values.get(count)
-            text = "" if value is None else percent(value, digits)
+            text = "" if value is None else percent(value)
             cells.append(page.cell(text, number=True, key=f"{source}{name}.{count}", value=value))
         rows.append(("", cells))
     return page.table(head, rows)

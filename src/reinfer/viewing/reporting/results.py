@@ -3,9 +3,10 @@
 from reinfer.tasks.families import FAMILY_KIND, KINDS, family_index
 from reinfer.viewing import page
 from reinfer.viewing.anchors import ANCHORS
+from reinfer.viewing.comparison import comparison_figure
 from reinfer.viewing.contest_table import COMPARATORS, contest_rows, percent
 from reinfer.viewing.reporting.evidence import Evidence
-from reinfer.viewing.style import KIND_UNIT, task_label
+from reinfer.viewing.style import KIND_UNIT, svg_of, task_label
 
 #: Failures shown.
 _WORST = 5
@@ -17,9 +18,7 @@ def spoken(body: str) -> str:
 
 def opening(evidence: Evidence) -> str:
     body = spoken(evidence.body)
-    drawings = [
-        f"<figure>{page.asset(f'overview_{name}.svg')}</figure>" for name in ("toy", "encoder", "robot")
-    ]
+    drawings = [f"<figure>{page.asset(f'overview_{name}.svg')}</figure>" for name in ("toy", "encoder", "robot")]
     return "\n".join(
         [
             f"<h1>Task inference learned on a toy, reused on a {body}</h1>",
@@ -66,9 +65,7 @@ def _headlines(contest: dict) -> list[tuple[str, str, str]]:
             )
         )
     if error.get("10") is not None:
-        entries.append(
-            (percent(error["10"]), "error of the inferred target after 10 rows", "target_error_by_rows.10")
-        )
+        entries.append((percent(error["10"]), "error of the inferred target after 10 rows", "target_error_by_rows.10"))
     entries.append((percent(contest["fall_rate"]), "of episodes with a fall", "fall_rate"))
     return entries
 
@@ -100,6 +97,7 @@ def contest(evidence: Evidence) -> str:
             "are those of the last quarter of an episode; speeds are averaged over a window longer than a "
             "gait cycle, because a running body's speed swings within every stride."
         ),
+        page.side_by_side(*_glance(evidence)),
         page.table(head, rows),
         _interval(contest),
         page.paragraph(
@@ -112,6 +110,18 @@ def contest(evidence: Evidence) -> str:
         _sources(evidence.body),
         page.command(_transfer_command(contest), evidence.made_by),
     )
+
+
+def _glance(evidence: Evidence) -> list[str]:
+    """The table as two figures."""
+    captions = {
+        "position": "Hollow: told the task, or its target. Published results differ in measure; see below.",
+        "velocity": "Published speeds but the thesis's are instantaneous and include the gait's swing.",
+    }
+    return [
+        page.figure(svg_of(comparison_figure(evidence.contest, evidence.body, (kind,))), caption)
+        for kind, caption in captions.items()
+    ]
 
 
 def _transfer_command(contest: dict) -> str:
@@ -153,9 +163,7 @@ def _over_time(contest: dict) -> str:
             found = result[kind].get("error_at_s", {})
             cells = [page.cell(name)]
             cells += [
-                page.cell(
-                    f"{found[t]:.2f}", number=True, key=f"{prefix}{kind}.error_at_s.{t}", value=found[t]
-                )
+                page.cell(f"{found[t]:.2f}", number=True, key=f"{prefix}{kind}.error_at_s.{t}", value=found[t])
                 for t in times
             ]
             rows.append(("ours" if not prefix else "aside", cells))
@@ -187,9 +195,7 @@ def failures(evidence: Evidence) -> str:
             (percent(entry["fall_rate"], 0), "fall_rate"),
         )
         cells = [page.cell(task_label(family, entry["target"], unit))]
-        cells += [
-            page.cell(text, number=True, key=f"{key}.{name}", value=entry[name]) for text, name in numbers
-        ]
+        cells += [page.cell(text, number=True, key=f"{key}.{name}", value=entry[name]) for text, name in numbers]
         rows.append(("", cells))
     return page.section(
         "Where it does worst",

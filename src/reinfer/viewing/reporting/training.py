@@ -1,11 +1,12 @@
 """The parts of the report about where the agent comes from: the toy, the low level, the models."""
 
 from reinfer.viewing import page
+from reinfer.viewing.anchors import PUBLISHED_TOY_RETURN, TOLD_TOY_RETURN
 from reinfer.viewing.contest_table import percent
 from reinfer.viewing.low_level import kinds_of, low_level_figure
 from reinfer.viewing.progress import progress_figure
 from reinfer.viewing.reporting.evidence import Evidence, absent, by_rows
-from reinfer.viewing.style import svg_of
+from reinfer.viewing.style import family_label, svg_of
 
 
 def toy(evidence: Evidence) -> str:
@@ -18,54 +19,63 @@ def toy(evidence: Evidence) -> str:
     ]
     if evidence.toy is None and not curves:
         return absent("Learning on the toy", "--toy toy.json", "reinfer eval toy --json > toy.json")
-    parts = []
-    if evidence.toy is not None:
-        toy = evidence.toy
-        parts.append(
-            page.paragraph(
-                "Held-out tasks that were never trained on. A controller that is told the task reaches a "
-                "return of about -6; 0 cannot be reached, since the body needs time to get there."
-            )
-        )
-        rows = [
-            (
-                "",
-                [
-                    page.cell("all tasks"),
-                    _value(f"{toy['return_mean']:.2f}", "return_mean", toy["return_mean"]),
-                ],
-            )
-        ]
-        rows += [
-            (
-                "",
-                [
-                    page.cell(name.replace("_", " ")),
-                    _value(f"{value:.2f}", f"return_by_family.{name}", value),
-                ],
-            )
-            for name, value in toy["return_by_family"].items()
-        ]
-        parts.append(page.table([("toy tasks", False), ("mean return over 200 steps", True)], rows))
-        parts.append(by_rows(toy, "toy:"))
     return page.section(
         "Learning on the toy",
-        *parts,
+        *(_toy_results(evidence.toy) if evidence.toy is not None else ()),
         page.side_by_side(*curves) if curves else "",
         page.command("reinfer train toy", "reinfer eval toy --json > toy.json", "reinfer plot progress RUN"),
     )
 
 
-def _value(text: str, key: str, value: float) -> str:
-    return page.cell(text, number=True, key=f"toy:{key}", value=value)
+def _toy_results(results: dict) -> list[str]:
+    """Returns per family beside the anchors, belief against rows, and what the mixture prior found."""
+    returns = [("all tasks", "return_mean", results["return_mean"])]
+    for name, value in results["return_by_family"].items():
+        returns.append((family_label(name), f"return_by_family.{name}", value))
+    rows = [
+        ("", [page.cell(what), page.cell(f"{value:.2f}", number=True, key=f"toy:{key}", value=value)])
+        for what, key, value in returns
+    ]
+    for name, value in (
+        ("published implementation, all tasks", PUBLISHED_TOY_RETURN),
+        ("controller that is told the task", TOLD_TOY_RETURN),
+    ):
+        rows.append(("aside", [page.cell(name), page.cell(f"{value:.2f}", number=True)]))
+    parts = [
+        page.paragraph(
+            "Held-out tasks that were never trained on. A return of 0 cannot be reached, since the body "
+            "needs time to get there; a controller that is told the task shows what can be."
+        ),
+        page.table([("toy tasks", False), ("mean return over 200 steps", True)], rows),
+        by_rows(results, "toy:"),
+    ]
+    if results.get("purity") is not None:
+        parts.append(page.table([("mixture prior against kinds of task", False), ("", True)], _mixture(results)))
+    return parts
+
+
+def _mixture(results: dict) -> list[tuple[str, list[str]]]:
+    measures = (
+        ("components", "components", 0),
+        ("purity of components", "purity", 3),
+        ("normalised mutual information, components merged", "nmi", 3),
+    )
+    return [
+        (
+            "",
+            [
+                page.cell(what),
+                page.cell(f"{results[key]:.{digits}f}", number=True, key=f"toy:{key}", value=results[key]),
+            ],
+        )
+        for what, key, digits in measures
+    ]
 
 
 def low(evidence: Evidence) -> str:
     low = evidence.low
     if low is None:
-        return absent(
-            "The low level", "--low low.json", f"reinfer eval low --body {evidence.body} --json > low.json"
-        )
+        return absent("The low level", "--low low.json", f"reinfer eval low --body {evidence.body} --json > low.json")
     figures = [
         page.figure(
             svg_of(low_level_figure(low, (kind,))),
@@ -106,9 +116,7 @@ def models(evidence: Evidence) -> str:
         )
     return page.section(
         "The models behind these numbers",
-        page.paragraph(
-            "Each model file carries its settings and its origin; reinfer info MODEL prints them."
-        ),
+        page.paragraph("Each model file carries its settings and its origin; reinfer info MODEL prints them."),
         page.table([("model", False), ("kind", False), ("SHA-256 begins", False)], rows),
         page.command("reinfer doctor", "reinfer info MODEL"),
     )

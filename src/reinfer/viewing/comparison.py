@@ -1,0 +1,65 @@
+"""The contest at a glance: errors of all agents on one logarithmic axis."""
+
+from reinfer.viewing.anchors import ANCHORS
+from reinfer.viewing.contest_table import COMPARATORS
+from reinfer.viewing.style import INK, PALE, SERIES, SOFT_INK, new_figure, style
+
+#: Errors below this are drawn here, m or m/s: nothing is lost, and zero has no logarithm.
+_SMALLEST = 1e-3
+
+_PANELS = {
+    "position": ("Distance to the goal, once settled", "m", "settled_error_m", "position_m"),
+    "velocity": ("Error of the speed", "m/s", "windowed_error_mps", "velocity_mps"),
+}
+
+
+def comparison_figure(contest: dict, body: str, panels=("position", "velocity")):
+    """One row per agent, best at the left; hollow markers are told the task or its target.
+
+    Args:
+        contest: what ``reinfer eval transfer --json`` printed.
+        body: the robot, for the published figures.
+    """
+    with style():
+        figure, axes = new_figure(len(panels), panel_inches=(5.2, 2.9))
+        for panel, kind in zip(axes, panels, strict=True):
+            title, unit, key, anchor_field = _PANELS[kind]
+            rows = [
+                (anchor.name, getattr(anchor, anchor_field), anchor.told != "nothing", SOFT_INK)
+                for anchor in ANCHORS.get(body, ())
+            ]
+            rows.append(("reinfer", (contest[kind][key],) * 2, False, SERIES[0]))
+            rows += [
+                (name, (contest[name_in_json][kind][key],) * 2, told != "nothing", "#9aa5ae")
+                for name_in_json, name, told, _ in COMPARATORS
+                if contest.get(name_in_json)
+            ]
+            _draw(panel, rows)
+            panel.set_title(title)
+            panel.set_xlabel(f"error ({unit}), smaller is better")
+    return figure
+
+
+def _draw(panel, rows) -> None:
+    for place, (_name, ends, told, colour) in enumerate(rows):
+        low, high = (max(end, _SMALLEST) for end in ends)
+        ours = colour == SERIES[0]
+        panel.plot([low, high], [place, place], color=colour, linewidth=5, solid_capstyle="round", alpha=0.6)
+        panel.plot(
+            (low * high) ** 0.5,
+            place,
+            marker="D" if ours else "o",
+            markersize=9 if ours else 7,
+            color=colour,
+            markerfacecolor="white" if told else colour,
+            markeredgewidth=1.6,
+            gid="agent",
+        )
+    panel.set_xscale("log")
+    panel.set_yticks(range(len(rows)), [f"{name} (told)" if told else name for name, _, told, _ in rows])
+    for label, (_, _, _, colour) in zip(panel.get_yticklabels(), rows, strict=True):
+        label.set_color(SERIES[0] if colour == SERIES[0] else INK)
+        label.set_fontweight("bold" if colour == SERIES[0] else "normal")
+    panel.set_ylim(len(rows) - 0.4, -0.6)
+    panel.grid(axis="y", color=PALE)
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
