@@ -7,10 +7,7 @@ from reinfer.transfer.record import RolloutRecord
 
 STANDARD_TASKS = (
     *(("goal_forward" if x > 0 else "goal_backward", x) for x in (9.02, 5.10, 3.14, -3.14, -5.10, -9.02)),
-    *(
-        ("velocity_forward" if v > 0 else "velocity_backward", v)
-        for v in (2.35, 1.75, 1.15, -1.15, -1.75, -2.35)
-    ),
+    *(("velocity_forward" if v > 0 else "velocity_backward", v) for v in (2.35, 1.75, 1.15, -1.15, -1.75, -2.35)),
 )
 
 

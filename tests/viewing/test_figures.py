@@ -111,9 +111,7 @@ def test_decisions_judge_the_true_family():
 
 def test_belief_figure_has_a_curve_per_family():
     family, target = belief_figure([rollout(0), rollout(1)]).axes
-    assert [line.get_label() for line in family.lines] == [
-        name.replace("_", " ") for name in FAMILY_NAMES[:4]
-    ]
+    assert [line.get_label() for line in family.lines] == [name.replace("_", " ") for name in FAMILY_NAMES[:4]]
     final = [line.get_ydata()[-1] for line in family.lines]
     assert min(final) > 0.95
     assert target.get_yscale() == "log"
@@ -187,12 +185,9 @@ def test_comparison_marks_who_is_told(contest):
     results, _ = contest
     panel = comparison_figure(results, "half_cheetah", ("position",)).axes[0]
     agents = {
-        label.get_text(): mark
-        for label, mark in zip(panel.get_yticklabels(), lines(panel, "agent"), strict=True)
+        label.get_text(): mark for label, mark in zip(panel.get_yticklabels(), lines(panel, "agent"), strict=True)
     }
-    assert agents["reinfer"].get_xdata()[0] == pytest.approx(
-        max(results["position"]["settled_error_m"], 1e-3)
-    )
+    assert agents["reinfer"].get_xdata()[0] == pytest.approx(max(results["position"]["settled_error_m"], 1e-3))
     assert agents["Thesis: toy policy reused"].get_xdata()[0] == pytest.approx(1.48)
     hollow = {name for name, mark in agents.items() if mark.get_markerfacecolor() == "white"}
     assert hollow == {"ReMAP: toy encoder reused (told)", "Oracle (told)"}
@@ -205,9 +200,7 @@ def write_metrics(folder, text):
 
 
 def test_progress_overlays_runs_against_steps(tmp_path):
-    rows = "iteration,env_steps,score,loss\n" + "".join(
-        f"{i},{100 * i},{-9.0 / i},0.5\n" for i in range(1, 5)
-    )
+    rows = "iteration,env_steps,score,loss\n" + "".join(f"{i},{100 * i},{-9.0 / i},0.5\n" for i in range(1, 5))
     first = read_progress(write_metrics(tmp_path / "first", rows + "5,500,-1."))
     second = read_progress(write_metrics(tmp_path / "second", rows), "other")
     panels = progress_figure([first, second], ["score", "loss"]).axes

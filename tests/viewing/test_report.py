@@ -141,9 +141,7 @@ def test_table_labels_who_is_told(contest):
 
 def test_worst_tasks_come_first(text, contest):
     results, _ = contest
-    listed = [
-        int(key.split(".")[1]) for key, _, _ in Page(text).numbers if re.match(r"by_task\.\d+\.relative", key)
-    ]
+    listed = [int(key.split(".")[1]) for key, _, _ in Page(text).numbers if re.match(r"by_task\.\d+\.relative", key)]
     errors = [row["relative_error"] for row in results["by_task"]]
     assert listed == sorted(range(len(errors)), key=lambda index: -errors[index])[:5]
 

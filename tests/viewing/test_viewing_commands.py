@@ -42,9 +42,7 @@ def test_video_command(transfer_folder, tmp_path, capsys):
 def test_demo_command(tmp_path, capsys, monkeypatch):
     folder = tmp_path / "report"
     monkeypatch.setattr("reinfer.cli.demo.prepare", lambda options: synthetic_results.played(1, 60))
-    monkeypatch.setattr(
-        "reinfer.evaluation.low_level.evaluate_low_level", lambda *_, **__: synthetic_results.low()
-    )
+    monkeypatch.setattr("reinfer.evaluation.low_level.evaluate_low_level", lambda *_, **__: synthetic_results.low())
     monkeypatch.setattr("reinfer.evaluation.toy.evaluate_toy", lambda *_: synthetic_results.toy())
     monkeypatch.setattr("reinfer.cli.demo._CLIP_S", 0.5)
     monkeypatch.setenv("REINFER_COMPILATION_CACHE", "0")
@@ -111,8 +109,6 @@ def test_damaged_and_foreign_results(transfer_folder, tmp_path, capsys):
     wrong.write_text("[1")
     assert "is not JSON" in fails(capsys, "report", str(transfer_folder), "--low", str(wrong), "--no-video")
     (tmp_path / "transfer.json").write_text((transfer_folder / "transfer.json").read_text())
-    assert "holds no records of agent 'toy'" in fails(capsys, "report", str(tmp_path))
-    said = fails(
-        capsys, "video", str(transfer_folder), "--simulation", "99", "--output", str(tmp_path / "a.mp4")
-    )
+    assert "seed0.safetensors is missing" in fails(capsys, "report", str(tmp_path))
+    said = fails(capsys, "video", str(transfer_folder), "--simulation", "99", "--output", str(tmp_path / "a.mp4"))
     assert "simulation: 99 is not in the record; allowed: 0 to 11" in said

@@ -26,7 +26,8 @@ def run(arguments: list[str]) -> int:
     options = validate(parse(DemoOptions, "reinfer demo", arguments))
     if options.toy:
         options = replace(options, seeds=len(options.toy))
-    folder = _folder(Path(options.out))
+    folder = Path(options.out)
+    _check_folder(folder)
 
     from rich.console import Console
 
@@ -35,9 +36,7 @@ def run(arguments: list[str]) -> int:
     enable_cache()
     console, started = Console(highlight=False), time.monotonic()
     report = show(options, folder, console)
-    console.print(
-        f"done in {time.monotonic() - started:.0f} s; figures, videos and records are beside the report"
-    )
+    console.print(f"done in {time.monotonic() - started:.0f} s; figures, videos and records are beside the report")
     # The path alone on its line and unwrapped, so that it can be clicked or copied.
     console.print(f"\nreport: {report.absolute().as_uri()}", soft_wrap=True)
     return 0
@@ -50,6 +49,7 @@ def show(options: DemoOptions, folder: Path, console) -> Path:
     columns = (SpinnerColumn(), TextColumn("{task.description:<46}"), BarColumn(24), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         contest, contestants, results = _play(options, progress)
+        _make(folder)
         keep(contest, results, folder / "transfer")
         parts = _judge_parts(contest, contestants[0].toy, progress)
         evidence = _draw(contest, contestants, results, parts, folder, progress)
@@ -93,9 +93,7 @@ def _judge_parts(contest, agent, progress) -> dict:
     task = progress.add_task("the toy agent on toy tasks", total=2)
     found = {"toy": evaluate_toy(agent)}
     progress.update(task, advance=1, description="the low level under new commands")
-    found["low"] = evaluate_low_level(
-        contest.low_level, contest.body, 0, per_kind=_COMMANDS, threads=contest.threads
-    )
+    found["low"] = evaluate_low_level(contest.low_level, contest.body, 0, per_kind=_COMMANDS, threads=contest.threads)
     progress.update(task, advance=1, description="toy agent and low level alone")
     return found
 
@@ -157,14 +155,16 @@ def _print_table(evidence, console) -> None:
     console.print(table)
 
 
-def _folder(folder: Path) -> Path:
-    """``folder``, made, emptied of nothing. Raises RunError if something else than a report lies there."""
-    if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and not (folder / "report.html").is_file())
-    ):
+def _check_folder(folder: Path) -> None:
+    """Raise RunError if something else than an older report lies at ``folder``."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; nothing was overwritten: choose --out")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "report.html").is_file():
         raise RunError(f"{folder} already exists and holds no report; nothing was overwritten: choose --out")
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"folder {folder} cannot be made: {error.strerror}") from error
-    return folder

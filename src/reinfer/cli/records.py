@@ -7,18 +7,19 @@ from reinfer.runs.errors import ArtifactError
 REPORT_FILE = "transfer.json"
 
 
-def find_records(folder: Path, stride: str, agent: str = "toy") -> list[Path]:
-    """Record files of ``agent`` with stride policy ``stride`` in a folder of ``reinfer transfer``, by seed.
+def find_records(folder: Path, contest: dict, agent: str = "toy") -> list[Path]:
+    """Record files of ``agent`` under the contest's own strides, one per training seed.
 
-    Raises ArtifactError if there is none.
+    Args:
+        folder: what ``reinfer transfer`` wrote.
+        contest: the results in it.
+    Raises ArtifactError if one is missing.
     """
-    prefix = f"{agent}_stride_{stride}_seed"
-    found = sorted(
-        folder.glob(f"{prefix}*.safetensors"), key=lambda path: int(path.stem.removeprefix(prefix) or 0)
-    )
-    if not found:
-        raise ArtifactError(f"{folder} holds no records of agent {agent!r} with stride {stride!r}")
-    return found
+    paths = [folder / f"{agent}_stride_{contest['stride']}_seed{seed}.safetensors" for seed in contest["seeds"]]
+    for path in paths:
+        if not path.is_file():
+            raise ArtifactError(f"record {path} is missing; {folder / REPORT_FILE} was made from it")
+    return paths
 
 
 def load_records(references) -> list:
@@ -31,7 +32,7 @@ def load_records(references) -> list:
     paths = []
     for reference in map(Path, references):
         if reference.is_dir():
-            paths += find_records(reference, load_contest(reference)["stride"])
+            paths += find_records(reference, load_contest(reference))
         else:
             paths.append(reference)
     if not paths:
