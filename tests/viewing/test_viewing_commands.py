@@ -5,6 +5,7 @@ import json
 import pytest
 import synthetic_results
 
+from reinfer.cli.demo import DemoOptions, model_references
 from reinfer.cli.main import main
 
 
@@ -46,6 +47,7 @@ def test_demo_command(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("reinfer.evaluation.toy.evaluate_toy", lambda *_: synthetic_results.toy())
     monkeypatch.setattr("reinfer.cli.demo._CLIP_S", 0.5)
     monkeypatch.setenv("REINFER_COMPILATION_CACHE", "0")
+    monkeypatch.setattr("reinfer.cli.demo.model_references", lambda options: [])
     # An older report is replaced.
     folder.mkdir()
     (folder / "report.html").write_text("old")
@@ -61,6 +63,15 @@ def test_demo_command(tmp_path, capsys, monkeypatch):
     # What the demo leaves behind is what the report command reads.
     again = tmp_path / "again.html"
     assert main(["report", str(folder / "transfer"), "--no-video", "--output", str(again)]) == 0
+
+
+def test_demo_lists_the_models_it_uses():
+    names = model_references(DemoOptions(seeds=2))
+    assert names == [
+        *("shipped:toy/seed0", "shipped:toy/seed1", "shipped:half_cheetah/low"),
+        *("shipped:half_cheetah/stride/seed0", "shipped:half_cheetah/stride/seed1"),
+    ]
+    assert model_references(DemoOptions(toy=("a",), low="b", stride="rule")) == ["a", "b"]
 
 
 def test_demo_spares_other_folders(tmp_path, capsys):

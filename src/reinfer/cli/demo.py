@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reinfer.cli.parsing import parse
-from reinfer.cli.transfer import TransferOptions, keep, prepare
+from reinfer.cli.report import describe_model, draw_clips, write_report
+from reinfer.cli.transfer import LEARNED, TransferOptions, keep, prepare
 from reinfer.runs.config import setting, validate
+from reinfer.runs.directory import resolve
 from reinfer.runs.errors import RunError
 
 #: Commands per kind to judge the low level by; numbers of the tasks shown as videos, and for how long.
@@ -52,10 +54,9 @@ def show(options: DemoOptions, folder: Path, console) -> Path:
         _make(folder)
         keep(contest, results, folder / "transfer")
         parts = _judge_parts(contest, contestants[0].toy, progress)
+        parts["models"] = {name: describe_model(resolve(name)) for name in model_references(options)}
         evidence = _draw(contest, contestants, results, parts, folder, progress)
     _print_table(evidence, console)
-    from reinfer.cli.report import write_report
-
     write_report(evidence, folder / "report.html")
     return folder / "report.html"
 
@@ -98,10 +99,17 @@ def _judge_parts(contest, agent, progress) -> dict:
     return found
 
 
+def model_references(options: DemoOptions) -> list[str]:
+    """The models that the contest was played with, as the command line names them."""
+    seeds = range(options.seeds)
+    toys = options.toy or [f"shipped:toy/seed{seed}" for seed in seeds]
+    strides = options.stride_model or [f"shipped:{options.body}/stride/seed{seed}" for seed in seeds]
+    return [*toys, options.low or f"shipped:{options.body}/low", *(strides if options.stride == LEARNED else ())]
+
+
 def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
     """Figures and videos as files, and the evidence for the report."""
     from reinfer.cli.plot import latent_map
-    from reinfer.cli.report import draw_clips
     from reinfer.viewing.belief import belief_figure
     from reinfer.viewing.reporting import Evidence
     from reinfer.viewing.stride import stride_figure

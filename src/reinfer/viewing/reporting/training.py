@@ -100,23 +100,31 @@ def low(evidence: Evidence) -> str:
 def models(evidence: Evidence) -> str:
     if not evidence.models:
         return ""
-    rows = []
-    for name, model in evidence.models.items():
-        provenance = model.get("provenance", {})
-        argv = " ".join(provenance.get("argv", [])) if isinstance(provenance.get("argv"), list) else ""
-        rows.append(
-            (
-                "",
-                [
-                    page.cell(name, argv),
-                    page.cell(model["kind"].replace("_", " ")),
-                    page.cell(model["sha256"][:16]),
-                ],
-            )
+    rows = [
+        (
+            "",
+            [
+                page.cell(name, _story(model["provenance"])),
+                page.cell(model["kind"].replace("_", " ")),
+                page.cell(model["sha256"][:16]),
+            ],
         )
+        for name, model in evidence.models.items()
+    ]
     return page.section(
         "The models behind these numbers",
-        page.paragraph("Each model file carries its settings and its origin; reinfer info MODEL prints them."),
+        page.paragraph("Each model file carries its settings and its origin; reinfer info tells them."),
         page.table([("model", False), ("kind", False), ("SHA-256 begins", False)], rows),
-        page.command("reinfer doctor", "reinfer info MODEL"),
+        page.command("reinfer doctor", *(f"reinfer info {name}" for name in evidence.models)),
     )
+
+
+def _story(provenance: dict) -> str:
+    """How a model was made, as far as its file says."""
+    parts = [
+        f"{what} {provenance[key]}"
+        for what, key in (("stage", "stage"), ("seed", "seed"), ("iterations", "iterations"))
+        if key in provenance
+    ]
+    parts += [f"from {parent['role']} {parent['sha256'][:16]}" for parent in provenance.get("parents", ())]
+    return ", ".join(parts)
