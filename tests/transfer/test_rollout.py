@@ -104,8 +104,7 @@ def test_belief_of_a_decision_follows_from_the_rows_before_it():
             if index < len(rows):
                 x, vx, earned, next_x, next_vx = rows[index]
                 state, reached = (
-                    jnp.zeros((1, 6)).at[0, jnp.array([0, 3])].set(jnp.array(s))
-                    for s in ((x, vx), (next_x, next_vx))
+                    jnp.zeros((1, 6)).at[0, jnp.array([0, 3])].set(jnp.array(s)) for s in ((x, vx), (next_x, next_vx))
                 )
                 window = append(window, state, jnp.array([earned]), reached)
 

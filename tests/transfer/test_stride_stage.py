@@ -120,9 +120,7 @@ def test_episodes_hold_the_discounted_rewards_of_each_prefix(small):
     # From the gain of a prefix and of the next longer one follows the reward in between.
     longer = start[1:] == start[:-1]
     length = (steps - start)[1:]
-    step_reward = (
-        (episodes.gain[0, 1:] - episodes.gain[0, :-1]) / small.discount**length / (1 - small.discount)
-    )
+    step_reward = (episodes.gain[0, 1:] - episodes.gain[0, :-1]) / small.discount**length / (1 - small.discount)
     assert longer.any() and (step_reward[longer] <= 1e-4).all() and (step_reward[longer] > -30).all()
     assert len(np.unique(episodes.features[0].reshape(-1, stage.features), axis=0)) > 4
 

@@ -23,7 +23,7 @@ def inputs(kind, target, x=0.0, sure=1.0, rows=10, goal_estimate=2.0):
     estimate = np.array([[1.5, -1.5, goal_estimate, -2.0]])
     belief = Belief(np.ones((1, 3)), np.zeros((1, 3)), probability, estimate)
     commands = Commands(np.array([kind]), np.array([target]))
-    return StrideInputs(np.arange(5.0)[None], state, commands, belief, np.array([rows]), np.array([4]))
+    return StrideInputs(np.arange(5.0)[None], state, commands, belief, np.array([rows]), np.array([4]), np.array([3.0]))
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,12 @@ from reinfer.transfer.strides import (
     stride_features,
 )
 
+#: Mean length of a spell of one stride in exploration, decisions.
+SPELL = 16
+
+#: Rewards below this, an error twice the target, teach as if they were this.
+WORST_REWARD = -2.0
+
 
 @dataclass(frozen=True, slots=True)
 class StrideConfig:
@@ -59,16 +65,16 @@ class StrideConfig:
     simulations: int = setting(64, "copies of the body stepped at once", low=2)
     episode_s: float = setting(12.0, "length of an episode, simulated seconds", low=0.1)
     greedy: float = setting(0.25, "fraction of the simulations that do not explore", low=0.0, high=1.0)
-    first_exploration: float = setting(1.0, "chance of a random stride, at the start", low=0.0, high=1.0)
-    last_exploration: float = setting(0.1, "the same from half of the run on", low=0.0, high=1.0)
+    first_exploration: float = setting(
+        1.0, "chance per decision that a spell of one stride begins, at the start", low=0.0, high=1.0
+    )
+    last_exploration: float = setting(0.02, "the same from half of the run on", low=0.0, high=1.0)
     hidden: int = setting(64, "width of the two hidden layers", low=1)
     discount: float = setting(0.99, "per control step", low=0.0, high=0.9999)
     learning_rate: float = setting(1e-3, "of the gradient steps", low=1e-8)
     batch: int = setting(1024, "transitions per gradient step", low=1)
     updates: int = setting(400, "gradient steps per episode", low=1)
-    target_rate: float = setting(
-        0.01, "share of the network that enters the target per step", low=0.0, high=1.0
-    )
+    target_rate: float = setting(0.01, "share of the network that enters the target per step", low=0.0, high=1.0)
     replay: int = setting(12, "episodes that are kept to learn from", low=1)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
@@ -87,20 +93,31 @@ class StrideState(NamedTuple):
 
 
 class _Exploring:
-    """Greedy strides, but random ones with probability ``chance`` save in the first ``greedy`` simulations.
+    """Greedy strides, save that the simulations after the first ``greedy`` have spells of one stride.
 
-    Keeps the ``features`` it was shown last, for learning.
+    A spell begins with probability ``chance`` per decision outside of spells, is of a stride drawn
+    log-uniformly, and goes on with probability ``1 - 1 / SPELL``. What a stride is worth shows only once
+    most rows of the window were made by it, so single random strides would teach little. Keeps the
+    ``features`` it was shown last, for learning.
     """
 
-    def __init__(self, learner: StrideLearner, ranges, chance: float, greedy: int, rng: np.random.Generator):
-        self.learner, self.ranges, self.chance, self.greedy, self.rng = learner, ranges, chance, greedy, rng
+    def __init__(self, learner: StrideLearner, ranges, chance: float, explores, rng: np.random.Generator):
+        self.learner, self.ranges, self.chance, self.explores, self.rng = learner, ranges, chance, explores, rng
+        self.spell = np.zeros(len(explores), int)
 
     def choose(self, inputs: StrideInputs) -> np.ndarray:
         self.features = np.nan_to_num(stride_features(inputs, self.ranges))
         best = np.asarray(greedy_stride(self.learner.moments, self.learner.network, self.features))
-        explores = self.rng.random(len(best)) < self.chance
-        explores[: self.greedy] = False
-        return np.where(explores, self.rng.integers(1, MAX_STRIDE + 1, len(best)), best)
+        return np.where(self.spell > 0, self.spell, best)
+
+    def decided(self, due) -> None:
+        """End and begin spells of the simulations that have just decided, for their next decision."""
+        count = len(due)
+        drawn = np.floor(np.exp(self.rng.uniform(0.0, np.log(MAX_STRIDE + 1), count))).astype(int)
+        ends = due & (self.rng.random(count) < 1.0 / SPELL)
+        self.spell = np.where(ends, 0, self.spell)
+        begins = due & (self.spell == 0) & self.explores & (self.rng.random(count) < self.chance)
+        self.spell = np.where(begins, np.clip(drawn, 1, MAX_STRIDE), self.spell)
 
 
 class StrideStage:
@@ -116,9 +133,7 @@ class StrideStage:
         toy_folder, low_folder = resolve(config.toy), resolve(config.low)
         self.toy, self.low_level = ToyAgent.load(toy_folder), LowLevelPolicy.load(low_folder)
         if self.low_level.body != config.body:
-            raise ArtifactError(
-                f"{low_folder} is a policy of body {self.low_level.body!r}, not of {config.body!r}"
-            )
+            raise ArtifactError(f"{low_folder} is a policy of body {self.low_level.body!r}, not of {config.body!r}")
         self._parents = [
             load_model(toy_folder).parent("toy"),
             load_model(low_folder, LOW_LEVEL_KIND).parent("low"),
@@ -157,9 +172,9 @@ class StrideStage:
         config = self.config
         tasks = self.training_tasks(iteration)
         rng = random.generator(config.seed, "episode", iteration)
-        exploring = _Exploring(
-            state.learner, self.low_level.ranges, self._exploration(iteration), self._greedy_count, rng
-        )
+        explores = np.arange(config.simulations) >= self._greedy_count
+        exploring = _Exploring(state.learner, self.low_level.ranges, self._exploration(iteration), explores, rng)
+        exploring.decided(explores)
         self.hierarchy.strides = exploring
         episodes, metrics = self._collect(state.episodes, iteration, tasks, rng)
         learner = observe(state.learner, episodes.features[iteration % config.replay])
@@ -194,6 +209,7 @@ class StrideStage:
         hierarchy.start(rng)
         for step in range(self.steps):
             due = hierarchy.choose(always=True)
+            hierarchy.strides.decided(due)
             episodes.features[slot, step] = hierarchy.strides.features
             start[due], gain[due], weight[due] = step, 0.0, 1.0
             strides += due * hierarchy.stride
@@ -202,7 +218,8 @@ class StrideStage:
             hierarchy.advance(lambda state: reward(tasks, state))
             fell = standing & hierarchy.fallen
             # What has fallen stays where it is: its last reward is all it will ever get.
-            gain += weight * hierarchy.reward * np.where(fell, 1.0, 1.0 - discount)
+            earned = np.maximum(hierarchy.reward, WORST_REWARD)
+            gain += weight * earned * np.where(fell, 1.0, 1.0 - discount)
             weight *= discount
             error -= hierarchy.reward
             episodes.start[slot, step], episodes.gain[slot, step] = start, gain

@@ -16,7 +16,7 @@ from reinfer.inference.belief import Belief
 from reinfer.inference.context import ContextWindow, append, empty_window
 from reinfer.tasks import Tasks, reward
 from reinfer.transfer.record import RolloutRecord
-from reinfer.transfer.strides import MAX_STRIDE, StrideInputs
+from reinfer.transfer.strides import HABIT_DECISIONS, MAX_STRIDE, StrideInputs
 
 #: Rewards (N,) of task-space states (N, 6): all that a rollout knows of the tasks.
 RewardOf = Callable[[np.ndarray], np.ndarray]
@@ -54,6 +54,7 @@ class Hierarchy:
         self.reward = np.zeros(count)
         self.stride_start = self.state.copy()
         self.elapsed, self.stride, self.rows = (np.zeros(count, int) for _ in range(3))
+        self.habit = np.zeros(count)
         self.commands = Commands(np.zeros(count, int), np.zeros(count))
         self.belief: Belief | None = None
 
@@ -80,6 +81,7 @@ class Hierarchy:
             decision.belief,
             self.rows + ended,
             self.elapsed.copy(),
+            _running_mean(self.habit, self.elapsed, self.rows + ended),
         )
         self._commit(due, inputs, self.strides.choose(inputs))
         return due
@@ -96,6 +98,7 @@ class Hierarchy:
         self.belief = jax.tree.map(lambda new, kept: _where(due, new, kept, np), inputs.belief, old)
         self.rows = np.where(due, inputs.rows, self.rows)
         self.stride = np.where(due, stride, self.stride)
+        self.habit = np.where(due, inputs.habit, self.habit)
         self.elapsed = np.where(due, 0, self.elapsed)
         self.stride_start = np.where(due[:, None], self.state, self.stride_start)
 
@@ -146,6 +149,11 @@ def rollout(
     stacked = {name: np.stack([s[name] for s in states]) for name in states[0]}
     stacked |= {name: np.stack([c[name] for c in controls]) for name in controls[0]}
     return RolloutRecord(tasks, hierarchy.simulation.control_dt_s, hierarchy.simulation.body.name, **stacked)
+
+
+def _running_mean(mean, value, count):
+    """Mean of the first values, then forgetting over ``HABIT_DECISIONS``; (N,)."""
+    return mean + (value - mean) / np.clip(count, 1, HABIT_DECISIONS)
 
 
 def _snapshot(hierarchy: Hierarchy) -> dict:

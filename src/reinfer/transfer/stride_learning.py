@@ -135,9 +135,9 @@ def _loss(network: MLP, target: MLP, moments: Moments, batch: _Transitions, hype
 
     A fall ends the decisions, not the rewards: the caller's ``gain`` holds all that follows it.
     """
-    value = jnp.take_along_axis(
-        stride_values(moments, network, batch.features), batch.length[:, None] - 1, axis=-1
-    )[:, 0]
+    value = jnp.take_along_axis(stride_values(moments, network, batch.features), batch.length[:, None] - 1, axis=-1)[
+        :, 0
+    ]
     best = jnp.argmax(stride_values(moments, network, batch.next_features), axis=-1)
     following = stride_values(moments, target, batch.next_features)
     following = jnp.take_along_axis(following, best[:, None], axis=-1)[:, 0]

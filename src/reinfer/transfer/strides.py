@@ -24,6 +24,9 @@ MAX_STRIDE = 20
 #: Artifact kind of a learned stride policy.
 KIND = "stride"
 
+#: Decisions over which the running mean of strides forgets.
+HABIT_DECISIONS = 8
+
 #: Context rows beyond which counting them says nothing new.
 _ROWS = 32
 
@@ -33,7 +36,7 @@ class StrideInputs(NamedTuple):
 
     ``observation`` (N, O) the body's own, without absolute x; ``task_state`` (N, 6); ``commands`` the
     sub-goals; ``belief`` behind them, NumPy leaves; ``rows`` (N,) context rows in all; ``previous`` (N,)
-    the stride that led here, 0 at the start.
+    the stride that led here, 0 at the start; ``habit`` (N,) running mean of the strides behind the rows.
     """
 
     observation: np.ndarray
@@ -42,6 +45,7 @@ class StrideInputs(NamedTuple):
     belief: Belief
     rows: np.ndarray
     previous: np.ndarray
+    habit: np.ndarray
 
 
 class FixedStride:
@@ -84,7 +88,7 @@ class RuleStride:
 
 def feature_size(observation: int, ranges: CommandRange) -> int:
     """Length of a row of ``stride_features`` for body observations of length ``observation``."""
-    return observation + command_feature_size(ranges) + 2 * TOY_FAMILIES + 4
+    return observation + command_feature_size(ranges) + 2 * TOY_FAMILIES + 6
 
 
 def stride_features(inputs: StrideInputs, ranges: CommandRange) -> np.ndarray:
@@ -93,7 +97,8 @@ def stride_features(inputs: StrideInputs, ranges: CommandRange) -> np.ndarray:
 
     Body observation; the sub-goal relative to the state; probability of each family; error of the state
     against each family's target estimate, relative to that estimate; mean log variance of the latent;
-    rows (linear and logarithmic); previous stride.
+    rows (linear and logarithmic); previous stride; running mean of strides, also logarithmic: how well a
+    belief can be trusted depends on the strides behind all rows of the window.
     """
     belief = inputs.belief
     channel = KIND_CHANNEL[FAMILY_KIND[:TOY_FAMILIES]]
@@ -106,7 +111,9 @@ def stride_features(inputs: StrideInputs, ranges: CommandRange) -> np.ndarray:
         belief.family_probability,
         np.clip(error / scale, -2.0, 2.0),
         belief.log_variance.mean(-1, keepdims=True),
-        np.stack([rows / _ROWS, np.log1p(rows) / np.log1p(_ROWS), inputs.previous / MAX_STRIDE], axis=-1),
+        np.stack([rows / _ROWS, np.log1p(rows) / np.log1p(_ROWS)], axis=-1),
+        np.stack([inputs.previous, inputs.habit], axis=-1) / MAX_STRIDE,
+        np.log1p(inputs.habit)[:, None] / np.log1p(MAX_STRIDE),
     )
     return np.concatenate(columns, axis=-1).astype(np.float32)
 
