@@ -15,7 +15,7 @@ from reinfer.control.belief_policy import BeliefPolicy, policy_action
 from reinfer.inference.belief import belief_of
 from reinfer.inference.context import make_rows
 from reinfer.inference.decoder import TargetScale
-from reinfer.inference.encoder import advance, read
+from reinfer.inference.encoder import Carry, advance, read
 from reinfer.inference.loss import Inference
 from reinfer.tasks import GOAL, Tasks, reward
 from reinfer.tasks.families import FAMILY_KIND
@@ -32,11 +32,10 @@ def control_cost(
     body: Toy1d,
     tasks: Tasks,
     state,
-    hidden,
-    newest,
+    carry: Carry,
     horizon: int,
 ):
-    """Mean cost over ``horizon`` steps from (state (N, 6), encoder carry), differentiable in ``policy``.
+    """Mean cost over ``horizon`` steps from (state (N, 6), what the encoder has seen), differentiable in ``policy``.
 
     Cost per step: |error| in units of what one action can change (0.5 m, 5 m/s), so that far and near targets pull
     equally, plus a little of the relative error that rewards measure.
@@ -44,15 +43,13 @@ def control_cost(
     is_goal = jnp.asarray(FAMILY_KIND)[tasks.family] == GOAL
     reach = jnp.where(is_goal, MAX_SPEED_MPS * TIME_STEP_S, MAX_SPEED_MPS)
 
-    def step(carry, _):
-        state, hidden, newest = carry
-        belief = belief_of(inference.decoder, read(inference.encoder, hidden, newest), scale)
+    def step(moment, _):
+        state, seen = moment
+        belief = belief_of(inference.decoder, read(inference.encoder, seen), scale)
         following = body.step(state, policy_action(policy, state, belief))
         error = -reward(tasks, following)
-        cost = jnp.abs(tasks.target) * error / reach + RELATIVE_WEIGHT * jnp.minimum(
-            error, HIGHEST_RELATIVE_ERROR
-        )
-        carry = advance(inference.encoder, hidden, make_rows(state, -error, following))
-        return (following, *carry), jnp.mean(cost)
+        cost = jnp.abs(tasks.target) * error / reach + RELATIVE_WEIGHT * jnp.minimum(error, HIGHEST_RELATIVE_ERROR)
+        seen = advance(inference.encoder, seen, make_rows(state, -error, following))
+        return (following, seen), jnp.mean(cost)
 
-    return jnp.mean(jax.lax.scan(step, (state, hidden, newest), length=horizon)[1])
+    return jnp.mean(jax.lax.scan(step, (state, carry), length=horizon)[1])

@@ -62,7 +62,7 @@ def evaluate_toy(agent: ToyAgent, seed: int = 0) -> dict:
     Returns a dict: ``return_mean`` and ``return_by_family`` (undiscounted, 200 steps, identification included),
     ``class_accuracy_by_rows`` and ``target_error_by_rows`` (mean relative error of the target under the true family)
     against context rows, ``purity``, ``nmi``, ``ari``, ``components``, ``effective_components`` and
-    ``merged_components`` of the mixture prior against families (null for an agent without one), ``n_tasks``, ``seed``.
+    ``merged_components`` of the mixture prior against families (null without components), ``n_tasks``, ``seed``.
     """
     _, tasks = Toy1d.tasks.grid_split(SPLIT_SEED)
     episodes = jax.tree.map(np.asarray, play_toy(agent, tasks, random.key(seed, "evaluation")))
@@ -87,9 +87,9 @@ def _mixture_report(agent: ToyAgent, latent, tasks: Tasks) -> dict:
     """Agreement of the agent's mixture prior with families, on beliefs after at least five rows."""
     keys = ("purity", "nmi", "ari", "components", "effective_components", "merged_components")
     prior: MixturePrior | None = getattr(agent.params, "prior", None)
-    if prior is None:
+    active = np.zeros(0) if prior is None else np.asarray(prior.uid) >= 0
+    if not active.any():
         return dict.fromkeys(keys)
-    active = np.asarray(prior.uid) >= 0
     share = np.asarray(responsibilities(jnp.asarray(latent[5:].reshape(-1, latent.shape[-1])), prior))[
         :, active
     ]

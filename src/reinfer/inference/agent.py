@@ -48,9 +48,7 @@ def _belief_template(config: dict) -> BeliefAgent:
     key = jax.random.key(0)
     zero = np.zeros(families, np.float32)
     return BeliefAgent(
-        Inference(
-            init_encoder(key, hidden, latent), init_decoder(key, config["decoder_hidden"], latent, families)
-        ),
+        Inference(init_encoder(key, hidden, latent), init_decoder(key, config["decoder_hidden"], latent, families)),
         init_policy(key, config["policy_hidden"]),
         TargetScale(zero, zero, zero),
         standard_normal_prior(latent, config["max_components"]),

@@ -58,6 +58,4 @@ def append(window: ContextWindow, state, reward, next_state, where=None) -> Cont
     if where is None:
         return ContextWindow(rows, count)
     where = jnp.asarray(where)
-    return ContextWindow(
-        jnp.where(where[:, None, None], rows, window.rows), jnp.where(where, count, window.count)
-    )
+    return ContextWindow(jnp.where(where[:, None, None], rows, window.rows), jnp.where(where, count, window.count))

@@ -40,9 +40,7 @@ class TargetScale(NamedTuple):
 def target_scale(distribution: TaskDistribution) -> TargetScale:
     """The scale on which targets of the families of ``distribution`` are decoded."""
     low, high = (np.log(np.array([r[i] for r in distribution.ranges], np.float32)) for i in (1, 2))
-    return TargetScale(
-        (low + high) / 2, np.maximum((high - low) / 2, 0.1), FAMILY_SIGN[distribution.families]
-    )
+    return TargetScale((low + high) / 2, np.maximum((high - low) / 2, 0.1), FAMILY_SIGN[distribution.families])
 
 
 def init_decoder(key, hidden: int, latent: int, families: int) -> Decoder:

@@ -27,6 +27,16 @@ class Encoder(NamedTuple):
     shortcut: Layer
 
 
+class Carry(NamedTuple):
+    """What the encoder knows of N contexts: the GRU's state ``hidden`` (N, H), features of the ``newest`` row (N, 13),
+    ``mean`` features of all rows (N, 13) and their number ``count`` (N, 1)."""
+
+    hidden: jax.Array
+    newest: jax.Array
+    mean: jax.Array
+    count: jax.Array
+
+
 class Posterior(NamedTuple):
     """Diagonal Gaussian over the latent task: ``mean`` (..., D) and ``log_variance`` (..., D)."""
 
@@ -35,12 +45,12 @@ class Posterior(NamedTuple):
 
 
 def init_encoder(key, hidden: int, latent: int) -> Encoder:
-    """Row embedding (13-H-H), GRU (H), read-out (H + 13)-H-2D and a linear shortcut 13-D."""
+    """Row embedding (13-H-H), GRU (H), read-out (H + 26)-H-2D and a linear shortcut 13-D."""
     keys = jax.random.split(key, 4)
     return Encoder(
         embedding=init_mlp(keys[0], (FEATURES, hidden, hidden), weights=normal),
         gru=init_gru(keys[1], hidden, hidden),
-        readout=init_mlp(keys[2], (hidden + FEATURES, hidden, 2 * latent), output_scale=0.3, weights=normal),
+        readout=init_mlp(keys[2], (hidden + 2 * FEATURES, hidden, 2 * latent), output_scale=0.3, weights=normal),
         shortcut=init_mlp(keys[3], (FEATURES, latent), output_scale=0.3, weights=normal)[0],
     )
 
@@ -70,51 +80,64 @@ def row_features(rows) -> jax.Array:
     return jnp.stack(columns, axis=-1)
 
 
-def start(count: int, encoder: Encoder) -> tuple[jax.Array, jax.Array]:
-    """What the encoder carries before any row: hidden state (count, H) and newest row's features (count, 13)."""
-    return jnp.zeros((count, encoder.gru.hidden_size)), jnp.zeros((count, FEATURES))
+def start(encoder: Encoder, count: int) -> Carry:
+    """The carry of ``count`` contexts without a row."""
+    features = jnp.zeros((count, FEATURES))
+    return Carry(jnp.zeros((count, encoder.gru.hidden_size)), features, features, jnp.zeros((count, 1)))
 
 
-def advance(encoder: Encoder, hidden, row) -> tuple[jax.Array, jax.Array]:
-    """The carry after one more row (..., 5)."""
+def advance(encoder: Encoder, carry: Carry, row) -> Carry:
+    """The carry after one more row (N, 5)."""
     features = row_features(row)
-    return gru_step(encoder.gru, hidden, _gate_inputs(encoder, features)), features
+    return _advance(encoder, carry, features, _gate_inputs(encoder, features))
 
 
-def read(encoder: Encoder, hidden, newest) -> Posterior:
-    """Posterior after the rows summarised by ``hidden`` (..., H) and the newest row's features (..., 13)."""
-    output = apply_mlp(encoder.readout, jnp.concatenate([hidden, newest], axis=-1), jax.nn.silu)
+def read(encoder: Encoder, carry: Carry) -> Posterior:
+    """Posterior after the rows that ``carry`` has seen; leading axes as in its leaves."""
+    inputs = jnp.concatenate([carry.hidden, carry.newest, carry.mean], axis=-1)
+    output = apply_mlp(encoder.readout, inputs, jax.nn.silu)
     mean, log_variance = jnp.split(output, 2, axis=-1)
-    mean = mean + newest @ encoder.shortcut.weight + encoder.shortcut.bias
+    mean = mean + carry.newest @ encoder.shortcut.weight + encoder.shortcut.bias
     return Posterior(mean, jnp.clip(log_variance - 4.0, _LOWEST_LOG_VARIANCE, _HIGHEST_LOG_VARIANCE))
 
 
 def encode_prefixes(encoder: Encoder, rows) -> Posterior:
     """Posteriors after 0, 1, ..., T rows of each sequence: (B, T, 5) -> leaves (B, T + 1, D), in one pass."""
-    hidden, newest = start(rows.shape[0], encoder)
     features = row_features(rows)
 
-    def step(hidden, projected):
-        hidden = gru_step(encoder.gru, hidden, projected)
-        return hidden, hidden
+    def step(carry, row):
+        carry = _advance(encoder, carry, *row)
+        return carry, carry
 
-    _, hiddens = jax.lax.scan(step, hidden, _gate_inputs(encoder, features).swapaxes(0, 1))
-    hiddens = jnp.concatenate([hidden[:, None], hiddens.swapaxes(0, 1)], axis=1)
-    return read(encoder, hiddens, jnp.concatenate([newest[:, None], features], axis=1))
+    begin = start(encoder, rows.shape[0])
+    by_row = (features.swapaxes(0, 1), _gate_inputs(encoder, features).swapaxes(0, 1))
+    _, carries = jax.lax.scan(step, begin, by_row)
+    carries = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]).swapaxes(0, 1), begin, carries)
+    return read(encoder, carries)
 
 
 def encode_window(encoder: Encoder, window: ContextWindow) -> Posterior:
     """Posteriors after the real rows of each window; leaves (N, D). Equal to ``encode_prefixes`` of those rows."""
-    hidden, _ = start(window.rows.shape[0], encoder)
     features = row_features(window.rows)
 
-    def step(hidden, row):
-        projected, valid = row
-        return jnp.where(valid[:, None], gru_step(encoder.gru, hidden, projected), hidden), None
+    def step(carry, row):
+        *row, valid = row
+        moved = _advance(encoder, carry, *row)
+        return jax.tree.map(lambda new, old: jnp.where(valid[:, None], new, old), moved, carry), None
 
-    rows = (_gate_inputs(encoder, features).swapaxes(0, 1), window.valid.T)
-    hidden, _ = jax.lax.scan(step, hidden, rows)
-    return read(encoder, hidden, features[:, -1] * (window.count > 0)[:, None])
+    by_row = (features.swapaxes(0, 1), _gate_inputs(encoder, features).swapaxes(0, 1), window.valid.T)
+    carry, _ = jax.lax.scan(step, start(encoder, window.rows.shape[0]), by_row)
+    return read(encoder, carry)
+
+
+def _advance(encoder: Encoder, carry: Carry, features, projected) -> Carry:
+    count = carry.count + 1.0
+    return Carry(
+        gru_step(encoder.gru, carry.hidden, projected),
+        features,
+        carry.mean + (features - carry.mean) / count,
+        count,
+    )
 
 
 def _gate_inputs(encoder: Encoder, features):

@@ -1,7 +1,7 @@
 """The inference objective: a variational bound on what a task makes happen, plus what it is.
 
-Per belief (posterior after k rows, k = 0..T) with one draw z:
-``CE(family | z) + w_t |log target error| + w_d [reward + state error of other steps of the episode] + beta KL(q || mixture)``.
+Per belief (posterior after k rows, k = 0..T) with one draw z: ``w_f CE(family | z) + w_t |log target error| + w_d [reward
++ state error of other steps of the episode] + beta KL(q || mixture)``.
 Reconstruction of the *whole* episode from one belief and the mixture prior follow MELTS (Bing et al. 2024); only a few
 random steps are decoded, which is unbiased. The target head is new.
 """
@@ -42,12 +42,13 @@ class Episodes(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Weights of the terms of the loss beside the family's cross-entropy.
+    """Weights of the terms of the loss.
 
     ``tolerance``: log target errors below it count less. ``last``: how much more the last belief of an episode counts
     than one before it, since a window that is full once stays full.
     """
 
+    family: float
     target: float
     decoding: float
     divergence: float
@@ -77,9 +78,9 @@ def inference_loss(
     weight = _belief_weights(latent.shape[1], weights.last)
     cross_entropy = optax.softmax_cross_entropy_with_integer_labels(logits, family).mean(0) @ weight
 
-    log_target = jnp.take_along_axis(
-        decode_log_target(inference.decoder, latent, scale), family[..., None], axis=-1
-    )[..., 0]
+    log_target = jnp.take_along_axis(decode_log_target(inference.decoder, latent, scale), family[..., None], axis=-1)[
+        ..., 0
+    ]
     log_error = log_target - jnp.log(jnp.abs(episodes.tasks.target))[:, None]
 
     # What the remaining terms cost per belief is large; a random quarter of the beliefs gives the same expectation.
@@ -90,7 +91,7 @@ def inference_loss(
     divergence = kl_to_mixture(mean, log_variance, prior, draw).mean()
 
     loss = (
-        cross_entropy
+        weights.family * cross_entropy
         + weights.target * (robust(log_error, weights.tolerance).mean(0) @ weight)
         + weights.decoding * (reward_error + state_error)
         + weights.divergence * divergence

@@ -18,6 +18,7 @@ from reinfer.control.sac import mean_action
 from reinfer.inference.belief import Belief
 from reinfer.inference.context import ROW_CHANNELS, ROW_SIZE, ContextWindow
 from reinfer.inference.encoder import Posterior
+from reinfer.inference.mixture import MixturePrior, standard_normal_prior
 from reinfer.inference.recurrent import GRU, init_gru
 from reinfer.tasks import CHANNELS, FAMILIES, Tasks, reward
 from reinfer.tasks.families import FAMILY_SIGN
@@ -55,10 +56,11 @@ class MeltsNetworks(NamedTuple):
 
 
 class MeltsAgent(NamedTuple):
-    """Parameters of architecture ``melts``: task inference, and a soft actor-critic policy on [x, vx, z]."""
+    """Parameters of architecture ``melts``: inference, soft actor-critic policy on [x, vx, z], mixture."""
 
     inference: MeltsNetworks
     policy: MLP
+    prior: MixturePrior
 
 
 def init_melts(key, latent: int) -> MeltsNetworks:
@@ -151,11 +153,12 @@ def _apply_to_columns(mlp: MLP, columns):
 
 
 def melts_template(sizes: dict) -> MeltsAgent:
-    """Parameters of the shapes given by ``sizes``: ``latent``, and the hidden widths of the ``policy``."""
+    """Parameters of the shapes given by ``sizes``: ``latent``, ``max_components``, ``policy`` (hidden widths)."""
     latent = sizes["latent"]
     widths = (len(ROW_CHANNELS) + latent, *sizes["policy"], 2 * ACTIONS)
     policy = init_mlp(jax.random.key(0), widths, weights=normal)
-    return MeltsAgent(init_melts(jax.random.key(0), latent), policy)
+    prior = standard_normal_prior(latent, sizes["max_components"])
+    return MeltsAgent(init_melts(jax.random.key(0), latent), policy, prior)
 
 
 def melts_infer(params: MeltsAgent, window: ContextWindow) -> Belief:

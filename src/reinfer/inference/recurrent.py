@@ -42,7 +42,5 @@ def gru_step(gru: GRU, hidden, projected) -> jax.Array:
     recurrent = hidden @ gru.recurrent
     reset = jax.nn.sigmoid(projected[..., :size] + recurrent[..., :size])
     update = jax.nn.sigmoid(projected[..., size : 2 * size] + recurrent[..., size : 2 * size])
-    candidate = jnp.tanh(
-        projected[..., 2 * size :] + reset * (recurrent[..., 2 * size :] + gru.candidate_bias)
-    )
+    candidate = jnp.tanh(projected[..., 2 * size :] + reset * (recurrent[..., 2 * size :] + gru.candidate_bias))
     return (1.0 - update) * candidate + update * hidden

@@ -21,9 +21,10 @@ from reinfer.bodies import Toy1d
 from reinfer.control.belief_policy import BeliefPolicy, init_policy
 from reinfer.control.short_horizon import control_cost
 from reinfer.inference.agent import BeliefAgent, ToyAgent
+from reinfer.inference.context import WINDOW
 from reinfer.inference.decoder import TargetScale, init_decoder, target_scale
 from reinfer.inference.encoder import encode_prefixes, init_encoder
-from reinfer.inference.loss import Inference, Weights, inference_loss
+from reinfer.inference.loss import Episodes, Inference, Weights, inference_loss
 from reinfer.inference.mixture import (
     MixtureConfig,
     MixturePrior,
@@ -53,21 +54,20 @@ class ToyConfig:
     behaviour_episodes: int = setting(128, "episodes of random behaviours per update", low=1)
     behaviour_length: int = setting(10, "their length in steps", low=1)
     policy_episodes: int = setting(32, "episodes of the agent per update", low=1)
-    policy_length: int = setting(32, "their length in steps; windows hold 32 rows", low=4)
+    policy_length: int = setting(64, "their length in steps", low=WINDOW)
     policy_starts: int = setting(5, "visited states per episode from which the policy is improved", low=1)
     horizon: int = setting(3, "steps over which the policy is improved", low=1)
     process_noise: float = setting(0.05, "noise of the training toy on x (m) and vx (m/s)", low=0.0)
     time_step_spread: float = setting(0.5, "spread of the training toy's distance per step", low=0.0)
-    inference_learning_rate: float = setting(2e-2, "peak learning rate of inference (Muon)", low=1e-8)
+    inference_learning_rate: float = setting(1e-2, "peak learning rate of inference (Muon)", low=1e-8)
     policy_learning_rate: float = setting(1e-3, "peak learning rate of the policy (Adam)", low=1e-8)
+    family_weight: float = setting(3.0, "weight of the family's cross-entropy", low=0.0)
     target_weight: float = setting(6.0, "weight of the target error", low=0.0)
     target_tolerance: float = setting(0.002, "relative target errors below this count less", low=1e-6)
     last_weight: float = setting(8.0, "weight of an episode's last belief over an earlier one", low=0.0)
     decoding_weight: float = setting(0.33, "weight of reward and state decoding", low=0.0)
     divergence_weight: float = setting(2e-3, "weight of the KL to the mixture prior", low=0.0)
-    policy_from: float = setting(
-        0.3, "fraction of the run after which the policy acts and learns", low=0.0, high=1.0
-    )
+    policy_from: float = setting(0.3, "fraction of the run after which the policy acts and learns", low=0.0, high=1.0)
     mixture_points: int = setting(4096, "latents per mixture fit", low=64)
     mixture: MixtureConfig = MixtureConfig(max_components=48)
 
@@ -128,8 +128,9 @@ def init_networks(key, config: ToyConfig) -> Learned:
 
 
 def update(learned: Learned, index, key, config: ToyConfig, prior: MixturePrior, scale: TargetScale):
-    """Gradient step number ``index``: inference always, the policy and its episodes once inference is worth acting on."""
+    """Gradient step number ``index``: inference always, acting once that is worth it."""
     weights = Weights(
+        family=config.family_weight,
         target=config.target_weight,
         decoding=config.decoding_weight,
         divergence=config.divergence_weight,
@@ -137,12 +138,8 @@ def update(learned: Learned, index, key, config: ToyConfig, prior: MixturePrior,
         last=config.last_weight,
     )
     keys = jax.random.split(key, 3)
-    others = behaviour_episodes(
-        keys[0], training_toy(config), config.behaviour_episodes, config.behaviour_length
-    )
-    gradient, parts = jax.grad(inference_loss, has_aux=True)(
-        learned.inference, others, prior, keys[1], weights, scale
-    )
+    others = behaviour_episodes(keys[0], training_toy(config), config.behaviour_episodes, config.behaviour_length)
+    gradient, parts = jax.grad(inference_loss, has_aux=True)(learned.inference, others, prior, keys[1], weights, scale)
     acting = index >= config.policy_from * config.iterations * config.updates
     own_gradient, policy, policy_optimiser, cost = jax.lax.cond(
         acting,
@@ -157,9 +154,7 @@ def update(learned: Learned, index, key, config: ToyConfig, prior: MixturePrior,
         keys[2],
     )
     gradient = jax.tree.map(jnp.add, gradient, own_gradient)
-    step, optimiser = make_optimisers(config).inference.update(
-        gradient, learned.inference_optimiser, learned.inference
-    )
+    step, optimiser = make_optimisers(config).inference.update(gradient, learned.inference_optimiser, learned.inference)
     inference = optax.apply_updates(learned.inference, step)
     return Learned(inference, policy, optimiser, policy_optimiser), parts | {"control_cost": cost}
 
@@ -172,16 +167,30 @@ def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: Tar
         keys[0], training_toy(config), inference, policy, scale, config.policy_episodes, config.policy_length
     )
     tasks, starts = choose_starts(keys[1], episodes.tasks, visited, config.policy_starts)
-    cost, gradient = jax.value_and_grad(control_cost)(
-        policy, inference, scale, Toy1d(), tasks, *starts, config.horizon
-    )
+    cost, gradient = jax.value_and_grad(control_cost)(policy, inference, scale, Toy1d(), tasks, *starts, config.horizon)
     step, optimiser = make_optimisers(config).policy.update(gradient, learned.policy_optimiser, policy)
-    gradient, _ = jax.grad(inference_loss, has_aux=True)(inference, episodes, prior, keys[2], weights, scale)
+    rows_key, loss_key = jax.random.split(keys[2])
+    windows = cut_windows(rows_key, episodes)
+    gradient, _ = jax.grad(inference_loss, has_aux=True)(inference, windows, prior, loss_key, weights, scale)
     return gradient, optax.apply_updates(policy, step), optimiser, cost
 
 
+def cut_windows(key, episodes: Episodes) -> Episodes:
+    """As many steps as a window holds, from the start of the episodes or, as often, from a random later moment.
+
+    Only the latter show what an agent sees most of its life: that it has long been where it wants to be.
+    """
+    later_key, offset_key = jax.random.split(key)
+    offset = jax.random.randint(offset_key, (), 0, episodes.rows.shape[1] - WINDOW + 1)
+    offset = jnp.where(jax.random.bernoulli(later_key), offset, 0)
+    rows, actions = (
+        jax.lax.dynamic_slice_in_dim(leaf, offset, WINDOW, axis=1) for leaf in (episodes.rows, episodes.actions)
+    )
+    return Episodes(episodes.tasks, rows, actions)
+
+
 def choose_starts(key, tasks: Tasks, visited, count: int):
-    """The first three steps of every episode, where beliefs change most, and ``count`` random ones: (B (3 + count),)."""
+    """The first three steps of every episode, where beliefs change most, and ``count`` random ones, B (3 + count) in all."""
     length = visited.state.shape[1]
     chosen = jnp.concatenate([jnp.arange(3), jax.random.randint(key, (count,), 0, length)])
     starts = jax.tree.map(lambda leaf: leaf[:, chosen].reshape(-1, leaf.shape[-1]), visited)
@@ -212,15 +221,13 @@ def sample_latents(learned: Learned, key, config: ToyConfig):
 
     Earlier beliefs often lie between families; components on them would join what is to be kept apart.
     """
-    length = config.policy_length
-    settled = length // 2
+    settled = WINDOW // 2
     count = -(-config.mixture_points // settled)
     keys = jax.random.split(key)
     scale = target_scale(Toy1d.tasks)
-    own, _ = policy_episodes(
-        keys[0], training_toy(config), learned.inference, learned.policy, scale, count, length
-    )
-    mean, log_variance = (leaf[:, -settled:] for leaf in encode_prefixes(learned.inference.encoder, own.rows))
+    own, _ = policy_episodes(keys[0], training_toy(config), learned.inference, learned.policy, scale, count, 2 * WINDOW)
+    posterior = encode_prefixes(learned.inference.encoder, own.rows[:, -WINDOW:])
+    mean, log_variance = (leaf[:, -settled:] for leaf in posterior)
     draws = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(keys[1], mean.shape)
     return draws.reshape(-1, draws.shape[-1])[: config.mixture_points]
 
@@ -239,9 +246,7 @@ class ToyStage:
         self.config = validate(config)
         self.iterations = config.iterations
         behaviour = config.behaviour_episodes * config.behaviour_length
-        self.steps_per_iteration = config.updates * (
-            behaviour + config.policy_episodes * config.policy_length
-        )
+        self.steps_per_iteration = config.updates * (behaviour + config.policy_episodes * config.policy_length)
 
     def init(self) -> ToyState:
         """Fresh networks, a standard normal prior and a mixture without components."""

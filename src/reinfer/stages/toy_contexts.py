@@ -17,7 +17,7 @@ from reinfer.control.belief_policy import BeliefPolicy, policy_action
 from reinfer.inference.belief import belief_of
 from reinfer.inference.context import make_rows
 from reinfer.inference.decoder import TargetScale
-from reinfer.inference.encoder import advance, read, start
+from reinfer.inference.encoder import Carry, advance, read, start
 from reinfer.inference.loss import Episodes, Inference
 from reinfer.tasks import GOAL, Tasks, reward
 from reinfer.tasks.families import FAMILY_KIND
@@ -27,11 +27,10 @@ ENTRY_DISTANCE_M = {"goal": 30.0, "velocity": 60.0}
 
 
 class Visited(NamedTuple):
-    """What the agent's own episodes passed through, per step: state (B, T, 6) and the encoder's carry (B, T, .)."""
+    """What the agent's own episodes passed through, per step: state (B, T, 6), the encoder's carry (B, T, .)."""
 
     state: jax.Array
-    hidden: jax.Array
-    newest: jax.Array
+    carry: Carry
 
 
 def entry_states(key, body: Toy1d, tasks: Tasks, near_spread: float) -> jax.Array:
@@ -93,22 +92,18 @@ def policy_episodes(
     variation = body.variation(keys[1], (count,))
     noise = jnp.exp(jax.random.uniform(keys[2], (count, 1), minval=np.log(0.002), maxval=np.log(0.2)))
 
-    def step(carry, step_key):
-        state, hidden, newest = carry
+    def step(moment, step_key):
+        state, seen = moment
         action_key, body_key = jax.random.split(step_key)
-        belief = belief_of(inference.decoder, read(inference.encoder, hidden, newest), scale)
+        belief = belief_of(inference.decoder, read(inference.encoder, seen), scale)
         action = policy_action(policy, state, belief)
         action = jnp.clip(action + noise * jax.random.normal(action_key, action.shape), -1.0, 1.0)
         following = body.step(state, action, body_key, variation)
         row = make_rows(state, reward(tasks, following), following)
-        return (following, *advance(inference.encoder, hidden, row)), (
-            row,
-            action,
-            Visited(state, hidden, newest),
-        )
+        return (following, advance(inference.encoder, seen, row)), (row, action, Visited(state, seen))
 
     entry = entry_states(keys[3], body, tasks, near_spread=0.1)
-    begin = (entry, *start(count, inference.encoder))
+    begin = (entry, start(inference.encoder, count))
     _, (rows, actions, visited) = jax.lax.scan(step, begin, jax.random.split(keys[4], length))
     rows, actions, visited = jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), (rows, actions, visited))
     return Episodes(tasks, rows, actions), visited

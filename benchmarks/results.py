@@ -1,0 +1,186 @@
+"""Evaluate the shipped models with reinfer's own commands and write docs/results.md and the README's table.
+
+python benchmarks/results.py        (about 5 minutes on 2 cores)
+python benchmarks/results.py --pages   only rewrite the pages from the figures of the last evaluation
+
+No number in either page is typed: all come from docs/results/*.json, which the named commands printed.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "docs" / "results"
+SEEDS = range(5)
+COMMANDS = {
+    **{f"toy_seed{seed}": f"eval toy --model shipped:toy/seed{seed} --json" for seed in SEEDS},
+    "low": "eval low --body half_cheetah --json",
+    "transfer_standard": "eval transfer --body half_cheetah --tasks standard --seeds 5 --ablation --json",
+    "transfer_heldout": "eval transfer --body half_cheetah --tasks heldout --seeds 5 --ablation --json",
+}
+BEGIN, END = "<!-- results: written by benchmarks/results.py -->", "<!-- end of results -->"
+
+
+def evaluate() -> None:
+    """Run every command and keep what it prints."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for name, command in COMMANDS.items():
+        print("reinfer", command, flush=True)
+        line = [sys.executable, "-m", "reinfer.cli.main", *command.split()]
+        found = json.loads(subprocess.run(line, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
+        found.pop("by_command", None)
+        (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def load(name: str) -> dict:
+    """Figures of one command."""
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def spread(values, digits: int) -> str:
+    """Mean over seeds and the range."""
+    values = list(values)
+    return f"{statistics.mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def toy_rows() -> list[str]:
+    """Table rows of the toy."""
+    toys = [load(f"toy_seed{seed}") for seed in SEEDS]
+    worst = [min(toy["return_by_family"].values()) for toy in toys]
+    times = {k: v for k, v in load("training").items() if k.startswith("toy/")}
+    return [
+        f"| return on 40 held-out tasks | {spread((t['return_mean'] for t in toys), 2)} | >= -10 | -55 |",
+        f"| return, worst family | {spread(worst, 2)} | >= -16 | -75 |",
+        f"| family known after 5 rows | {spread((t['class_accuracy_by_rows']['5'] for t in toys), 3)} | >= 0.99 | 0.99 |",
+        f"| relative target error after 10 rows | {spread((t['target_error_by_rows']['10'] for t in toys), 4)} "
+        "| <= 0.01 | no target head |",
+        f"| mixture: purity | {spread((t['purity'] for t in toys), 3)} | >= 0.98 | |",
+        f"| mixture: NMI of merged components | {spread((t['nmi'] for t in toys), 3)} | >= 0.95 | |",
+        f"| training from a cold start, s | {spread((t['seconds'] for t in times.values()), 0)} | <= 180 | days |",
+    ]
+
+
+def low_rows() -> list[str]:
+    """Table rows of the low level."""
+    low, seconds = load("low"), load("training").get("half_cheetah/low", {}).get("seconds")
+    return [
+        f"| goals 0.3-3 m: error, m | {low['goal_error_m']:.4f} | <= 0.03 | |",
+        f"| speeds 0.3-3 m/s, windowed relative error | {low['speed_error_windowed']:.4f} | <= 0.02 | |",
+        f"| falls in 30 s | {low['fall_rate']:.3f} | <= 0.01 | |",
+        f"| training, min | {'not measured' if seconds is None else f'{seconds / 60:.1f}'} | <= 15 | 9 days |",
+    ]
+
+
+def transfer_rows(name: str) -> list[str]:
+    """Table rows of one contest."""
+    found = load(name)
+    rows = []
+    for agent in ("toy", "oracle", "random", "zero"):
+        part = found if agent == "toy" else found[agent]
+        position, velocity = part["position"], part["velocity"]
+        label = "**toy agent, told only rewards**" if agent == "toy" else agent
+        rows.append(
+            f"| {label} | {position['settled_error_m']:.3f} | {position['settled_fraction']:.2f} "
+            f"| {100 * velocity['windowed_relative_error']:.1f} % | {velocity['settled_fraction']:.2f} "
+            f"| {part['integrated_error_s']['mean']:.2f} | {part['fall_rate']:.3f} |"
+        )
+    return rows
+
+
+def ablation_rows(name: str) -> list[str]:
+    """Integrated error per stride policy."""
+    rows = []
+    for stride, part in load(name)["ablation"].items():
+        error = part["integrated_error_s"]
+        low, high = error["interval"]
+        rows.append(
+            f"| {stride} | {error['mean']:.2f} | {error['iqm']:.2f} ({low:.2f} to {high:.2f}) | {part['mean_stride']:.1f} |"
+        )
+    return rows
+
+
+def page() -> str:
+    """docs/results.md."""
+    head = "| | settled error, m | settled | windowed speed error | settled | integrated error, s | falls |"
+    lines = [
+        "# Results",
+        "",
+        "Written by `python benchmarks/results.py` from the JSON of the commands named below (`docs/results/`); training",
+        "times by `python benchmarks/train_shipped.py`. Ranges are over five training seeds.",
+        "",
+        "## Toy",
+        "",
+        "`reinfer eval toy --model shipped:toy/seedN --json`. A controller told the task scores -6.25.",
+        "",
+        "| | ours: mean (range) | bar | published |",
+        "|---|---|---|---|",
+        *toy_rows(),
+        "",
+        "## Low level, half-cheetah",
+        "",
+        "`reinfer eval low --body half_cheetah --json`",
+        "",
+        "| | ours | bar | published |",
+        "|---|---|---|---|",
+        *low_rows(),
+        "",
+    ]
+    for name, title in (("transfer_standard", "the 12 standard tasks"), ("transfer_heldout", "120 held-out tasks")):
+        lines += [
+            f"## Transfer to the half-cheetah, {title}",
+            "",
+            f"`reinfer {COMMANDS[name]}`: 24 s per task, settled over the last quarter. The oracle is told the task.",
+            "Thesis 1.48 m and 0.24 m/s; ReMAP, whose agent is given the target, 0.073 m and 0.40 to 0.47 m/s instantaneous.",
+            "",
+            head,
+            "|---" * 7 + "|",
+            *transfer_rows(name),
+            "",
+            "Stride policies by integrated error |error| / |target| dt, in s:",
+            "",
+            "| stride | mean | IQM (95 % interval) | mean stride, control steps |",
+            "|---|---|---|---|",
+            *ablation_rows(name),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def readme_table() -> str:
+    """The block of the README between the markers."""
+    toys = [load(f"toy_seed{seed}") for seed in SEEDS]
+    low, contest = load("low"), load("transfer_standard")
+    return "\n".join(
+        [
+            BEGIN,
+            "| half-cheetah, five training seeds | reinfer | published |",
+            "|---|---|---|",
+            f"| position tasks, settled error | **{contest['position']['settled_error_m']:.3f} m** "
+            "| thesis 1.48 m; ReMAP 0.073 m, target given |",
+            f"| velocity tasks, windowed error | **{100 * contest['velocity']['windowed_relative_error']:.1f} %** "
+            "| thesis 0.24 m/s; ReMAP 0.40-0.47 m/s inst. |",
+            f"| meta-training steps on the robot | **0** | |",
+            f"| low level: goals / speeds | {1000 * low['goal_error_m']:.1f} mm / {100 * low['speed_error_windowed']:.1f} % | |",
+            f"| toy: return on held-out tasks | {statistics.mean(t['return_mean'] for t in toys):.1f} | -55 |",
+            END,
+        ]
+    )
+
+
+def write_pages() -> None:
+    """docs/results.md and the README's block."""
+    (ROOT / "docs" / "results.md").write_text(page())
+    readme = (ROOT / "README.md").read_text()
+    before, _, rest = readme.partition(BEGIN)
+    (ROOT / "README.md").write_text(before + readme_table() + rest.partition(END)[2])
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in ([], ["--pages"]):
+        sys.exit(__doc__)
+    if not sys.argv[1:]:
+        evaluate()
+    write_pages()

@@ -1,0 +1,91 @@
+"""The default toy stage: it learns, it resumes to the same bytes, it compiles once."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from reinfer.evaluation.toy import evaluate_toy
+from reinfer.inference.agent import ToyAgent
+from reinfer.inference.context import empty_window
+from reinfer.inference.mixture import MixtureConfig
+from reinfer.runs import loop
+from reinfer.runs.directory import RunDirectory
+from reinfer.runs.errors import ArtifactError
+from reinfer.stages import toy
+from reinfer.stages.toy import PRESETS, ToyConfig, ToyStage
+
+TINY = ToyConfig(
+    iterations=3,
+    updates=2,
+    hidden=8,
+    decoder_hidden=8,
+    policy_hidden=8,
+    latent=3,
+    behaviour_episodes=4,
+    behaviour_length=4,
+    policy_episodes=2,
+    policy_starts=2,
+    mixture_points=256,
+    policy_from=0.3,
+    mixture=MixtureConfig(max_components=6),
+)
+
+
+def run_of(folder, config=TINY):
+    return RunDirectory.create(folder, "toy", config, ["test"], [], "run")
+
+
+class Died(Exception):
+    """Stands for a process that is gone."""
+
+
+def test_resuming_after_death_ends_in_the_same_bytes(tmp_path, monkeypatch):
+    whole = run_of(tmp_path / "whole")
+    loop.fit(ToyStage(TINY), whole, progress=False, checkpoint_interval_s=0.0)
+    broken, stage = run_of(tmp_path / "broken"), ToyStage(TINY)
+    healthy = stage.iterate
+
+    def dies(state, iteration):
+        if iteration == 2:
+            raise Died
+        return healthy(state, iteration)
+
+    monkeypatch.setattr(stage, "iterate", dies)
+    with pytest.raises(Died):
+        loop.fit(stage, broken, progress=False, checkpoint_interval_s=0.0)
+    before = toy.train._cache_size()
+    loop.fit(ToyStage(TINY), broken, resume=True, progress=False, checkpoint_interval_s=0.0)
+    assert toy.train._cache_size() == before, "resuming must not compile again"
+    for name in ("metrics.csv", "model/model.safetensors", "model/model.json"):
+        assert (whole.path / name).read_bytes() == (broken.path / name).read_bytes(), name
+
+    agent = ToyAgent.load(whole.model)
+    belief = agent.infer(empty_window(2))
+    assert np.allclose(belief.family_probability.sum(axis=-1), 1.0)
+    assert np.all(np.sign(belief.target) == [1.0, -1.0, 1.0, -1.0])
+
+
+def test_unknown_architecture_is_refused(tmp_path):
+    stage = ToyStage(TINY)
+    agent = stage.agent(stage.init())
+    agent.architecture = "oracle"
+    agent.save(tmp_path / "model", config={}, metrics={}, provenance={})
+    with pytest.raises(ArtifactError, match="'oracle'.*belief"):
+        ToyAgent.load(tmp_path / "model")
+
+
+@pytest.mark.learning
+def test_quick_preset_learns_to_infer_and_to_act():
+    stage = ToyStage(dataclasses.replace(PRESETS["quick"], seed=1))
+    state = stage.init()
+    untrained = evaluate_toy(stage.agent(state))
+    for iteration in range(stage.iterations):
+        state, metrics = stage.iterate(state, iteration)
+    found = evaluate_toy(stage.agent(jax.block_until_ready(state)))
+    assert untrained["return_mean"] < -150.0
+    assert found["return_mean"] > -60.0
+    assert found["class_accuracy_by_rows"]["5"] >= 0.9
+    assert found["target_error_by_rows"]["10"] < 0.15
+    assert metrics["components"] > 1
