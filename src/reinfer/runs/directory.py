@@ -178,9 +178,10 @@ def resolve(reference: str) -> Path:
 
 
 def shipped_models() -> dict[str, Path]:
-    """Folders of the models that come with this package, by name."""
-    folder = Path(provenance.__file__).parent.parent / "models"
-    return {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()} if folder.is_dir() else {}
+    """Folders of the models that come with this package, by their path below ``models``, e.g. ``toy/seed0``."""
+    root = Path(provenance.__file__).parent.parent / "models"
+    folders = sorted(path.parent for path in root.rglob(DESCRIPTION_FILE))
+    return {folder.relative_to(root).as_posix(): folder for folder in folders}
 
 
 def _without_none(mapping: dict) -> dict:
