@@ -19,7 +19,7 @@ from reinfer.viewing.progress import progress_figure, read_progress
 from reinfer.viewing.series import moving_average
 from reinfer.viewing.stride import stride_figure
 from reinfer.viewing.style import FAMILY_COLOUR, png_of, shades, svg_of
-from reinfer.viewing.tracks import tracks_figure
+from reinfer.viewing.tracks import pick, tracks_figure
 
 
 def lines(panel, gid):
@@ -94,6 +94,15 @@ def test_tracks_of_many_tasks_are_thinned_but_reach_the_extremes():
     targets = sorted(line.get_ydata()[0] for line in lines(panel, "target"))
     assert len(targets) == 8
     assert (targets[0], targets[-1]) == pytest.approx((0.2, 6.1))
+
+
+def test_picked_tasks_keep_their_own_data():
+    record = rollout()
+    few = pick(record, [7, 2])
+    assert few.tasks.describe() == [record.tasks.describe()[7], record.tasks.describe()[2]]
+    assert few.qpos.shape == (121, 2, 9) and few.control_dt_s == record.control_dt_s
+    assert (few.task_state[:, 1] == record.task_state[:, 2]).all()
+    assert (few.family_probability[:, 0] == record.family_probability[:, 7]).all()
 
 
 def test_decisions_judge_the_true_family():

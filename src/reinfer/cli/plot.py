@@ -96,10 +96,11 @@ def _progress(options: ProgressOptions):
 
 def score_of(run_folder: str) -> str:
     """The metric by which the stage of a run is judged."""
-    from reinfer.cli.stages import load_stage
+    from reinfer.cli.stages import load_stage_of
     from reinfer.runs.directory import RunDirectory
 
-    return load_stage(RunDirectory.open(run_folder).stage)[0].score_key
+    classes, kind = load_stage_of(RunDirectory.open(run_folder))
+    return classes[kind].score_key
 
 
 def _latent(options: LatentOptions):

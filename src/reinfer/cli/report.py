@@ -105,9 +105,7 @@ def draw_clips(record, simulations, seconds: float, on_frame=lambda: None) -> li
         at = round(min(_POSTER_S, seconds / 2) / record.control_dt_s)
         still = io.BytesIO()
         next(itertools.islice(frames(record, simulation, seconds), at, None)).save(still, "png")
-        caption = (
-            f"{record.tasks.describe()[simulation].replace('_', ' ')}, in real time; all of it is simulated."
-        )
+        caption = f"{record.tasks.describe()[simulation].replace('_', ' ')}, in real time; all of it is simulated."
         clips.append(Clip(video, still.getvalue(), caption))
     return clips
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import tyro
 
 from reinfer.cli.parsing import parse
-from reinfer.cli.stages import build, load_stage
+from reinfer.cli.stages import build, load_stage_of
 from reinfer.runs.config import setting, validate
 
 
@@ -28,8 +28,8 @@ def run(arguments: list[str]) -> int:
     from reinfer.runs.loop import fit
 
     found = RunDirectory.open(options.run)
-    stage_class, presets = load_stage(found.stage)
-    config = found.load_config(type(presets["default"]))
+    classes, kind = load_stage_of(found)
+    config = found.load_config(kind)
     print(f"run: {found.path}", flush=True)
     if found.status() == "done":
         print("it is done; nothing to resume")
@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> int:
         enable_cache()
         interval_s = options.checkpoint_interval_s
         fit(
-            build(stage_class, config),
+            build(classes, config),
             found,
             resume=True,
             progress=options.progress,

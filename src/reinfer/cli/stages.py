@@ -1,5 +1,6 @@
 """The stages that the command line knows, by name; their modules are imported only when used."""
 
+import dataclasses
 import importlib
 
 from reinfer.runs.config import nearest
@@ -16,18 +17,40 @@ STAGES = {
 }
 
 
-def load_stage(name: str):
-    """The stage class called ``name`` and its module's presets. Raises ConfigError on an unknown name."""
+#: Further classes of a stage: other methods for the same end, with presets and a type of config of their own.
+VARIANTS = {"toy": ("reinfer.stages.toy_reference:MeltsStage",)}
+
+
+def load_stage(name: str) -> tuple[dict[type, type], dict]:
+    """The classes of stage ``name`` by the type of config they take, and all their presets by name.
+
+    Raises ConfigError on an unknown name.
+    """
     if name not in STAGES:
         raise ConfigError(f"unknown stage {name!r}; {nearest(name, STAGES)}")
-    module_name, _, class_name = STAGES[name][0].partition(":")
-    module = importlib.import_module(module_name)
-    return getattr(module, class_name), module.PRESETS
+    classes, presets = {}, {}
+    for path in (STAGES[name][0], *VARIANTS.get(name, ())):
+        module_name, _, class_name = path.partition(":")
+        module = importlib.import_module(module_name)
+        (config_type,) = {type(config) for config in module.PRESETS.values()}
+        classes[config_type] = getattr(module, class_name)
+        presets |= module.PRESETS
+    return classes, presets
 
 
-def build(stage_class, config):
-    """``stage_class(config)``; what it finds wrong with the config (a ValueError) becomes a ConfigError."""
+def load_stage_of(run) -> tuple[dict[type, type], type]:
+    """The classes of the stage of ``run``, and the type of the config it was started with."""
+    classes, presets = load_stage(run.stage)
+    settings = set(run.manifest()["config"])
+    for kind in classes:
+        if settings == {field.name for field in dataclasses.fields(kind)}:
+            return classes, kind
+    return classes, type(presets["default"])
+
+
+def build(classes: dict[type, type], config):
+    """The stage for ``config``; what it finds wrong with it (a ValueError) becomes a ConfigError."""
     try:
-        return stage_class(config)
+        return classes[type(config)](config)
     except ValueError as error:
         raise ConfigError(str(error)) from error

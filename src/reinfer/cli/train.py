@@ -29,14 +29,14 @@ def run(arguments: list[str]) -> int:
         print(_usage())
         return 0
     name, *rest = arguments
-    stage_class, presets = load_stage(name)
+    classes, presets = load_stage(name)
     prog = f"reinfer train {name}"
     early = _own_options(rest, prog)
     if early.preset not in presets:
         raise ConfigError(
             f"unknown preset {early.preset!r} of stage {name}; {nearest(early.preset, presets)}"
         )
-    kind = type(presets["default"])
+    kind = type(presets[early.preset])
     loaded = load(kind, presets[early.preset], early.config)
     chosen = parse(_options_of(kind, loaded), prog, rest)
     options, config = validate(chosen.options), validate(chosen.settings)
@@ -47,7 +47,7 @@ def run(arguments: list[str]) -> int:
     from reinfer.runs.provenance import command_line
 
     enable_cache()
-    stage = build(stage_class, config)
+    stage = build(classes, config)
     made = RunDirectory.create(options.runs, name, config, command_line(), stage.parents(), options.name)
     print(f"run: {made.path}", flush=True)
     fit(stage, made, progress=options.progress, checkpoint_interval_s=options.checkpoint_interval_s)

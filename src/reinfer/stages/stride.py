@@ -72,7 +72,7 @@ class StrideConfig:
     hidden: int = setting(64, "width of the two hidden layers", low=1)
     discount: float = setting(0.99, "per control step", low=0.0, high=0.9999)
     learning_rate: float = setting(1e-3, "of the gradient steps", low=1e-8)
-    batch: int = setting(1024, "transitions per gradient step", low=1)
+    batch: int = setting(512, "transitions per gradient step", low=1)
     updates: int = setting(400, "gradient steps per episode", low=1)
     target_rate: float = setting(0.01, "share of the network that enters the target per step", low=0.0, high=1.0)
     replay: int = setting(12, "episodes that are kept to learn from", low=1)

@@ -14,13 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from reinfer.control.networks import MLP, init_mlp
+from reinfer.control.networks import MLP
 from reinfer.control.normalisation import Moments, init_moments, update_moments
-from reinfer.transfer.strides import MAX_STRIDE, stride_values
+from reinfer.transfer.strides import MEMBERS, init_stride_network, stride_values
 
 
 class StrideLearner(NamedTuple):
-    """All that changes while learning: networks as in ``strides.stride_values``, and their optimiser."""
+    """All that changes while learning: ensembles as in ``strides``, and their optimiser."""
 
     network: MLP
     target: MLP
@@ -58,7 +58,7 @@ class Hyperparameters(NamedTuple):
 
 def init_learner(key, features: int, hidden: int, hyper: Hyperparameters) -> StrideLearner:
     """Two hidden layers of width ``hidden``; all strides start with nearly equal values."""
-    network = init_mlp(key, (features, hidden, hidden, 1 + MAX_STRIDE), output_scale=0.01)
+    network = init_stride_network(key, features, hidden)
     return StrideLearner(network, network, _adam(hyper).init(network), init_moments(features))
 
 
@@ -75,23 +75,17 @@ def empty_episodes(episodes: int, steps: int, simulations: int, features: int) -
 
 @partial(jax.jit, static_argnames="hyper")
 def learn(key, learner: StrideLearner, episodes: Episodes, hyper: Hyperparameters):
-    """``hyper.updates`` gradient steps on transitions drawn uniformly: (learner, metrics)."""
-    _, steps, simulations = episodes.start.shape
+    """``hyper.updates`` gradient steps on transitions drawn uniformly, for each member: (learner, metrics)."""
 
     def step(carry, step_key):
-        network, target, adam = carry
-        keys = jax.random.split(step_key, 3)
-        episode = jax.random.randint(keys[0], (hyper.batch,), 0, episodes.count)
-        time = jax.random.randint(keys[1], (hyper.batch,), 0, steps)
-        which = jax.random.randint(keys[2], (hyper.batch,), 0, simulations)
-        batch = _transitions(episodes, episode, time, which)
-        (loss, values), gradient = jax.value_and_grad(_loss, has_aux=True)(
-            network, target, learner.moments, batch, hyper
+        networks, targets, adam = carry
+        losses, gradients = jax.vmap(_member_gradient, in_axes=(0, 0, 0, None, None, None))(
+            jax.random.split(step_key, MEMBERS), networks, targets, learner.moments, episodes, hyper
         )
-        change, adam = _adam(hyper).update(gradient, adam)
-        network = optax.apply_updates(network, change)
-        target = optax.incremental_update(network, target, hyper.target_rate)
-        return (network, target, adam), (loss, values)
+        change, adam = _adam(hyper).update(gradients, adam)
+        networks = optax.apply_updates(networks, change)
+        targets = optax.incremental_update(networks, targets, hyper.target_rate)
+        return (networks, targets, adam), losses
 
     carry = (learner.network, learner.target, learner.adam)
     carry, (losses, values) = jax.lax.scan(step, carry, jax.random.split(key, hyper.updates))
@@ -99,6 +93,17 @@ def learn(key, learner: StrideLearner, episodes: Episodes, hyper: Hyperparameter
         "loss": losses.mean(),
         "value": values.mean(),
     }
+
+
+def _member_gradient(key, network: MLP, target: MLP, moments: Moments, episodes: Episodes, hyper):
+    """Loss, mean value and gradient of one member on a batch of its own."""
+    _, steps, simulations = episodes.start.shape
+    keys = jax.random.split(key, 3)
+    episode = jax.random.randint(keys[0], (hyper.batch,), 0, episodes.count)
+    time = jax.random.randint(keys[1], (hyper.batch,), 0, steps)
+    which = jax.random.randint(keys[2], (hyper.batch,), 0, simulations)
+    batch = _transitions(episodes, episode, time, which)
+    return jax.value_and_grad(_loss, has_aux=True)(network, target, moments, batch, hyper)
 
 
 @jax.jit

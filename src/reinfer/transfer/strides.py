@@ -10,7 +10,7 @@ import numpy as np
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands, command_features
 from reinfer.control.commands import feature_size as command_feature_size
-from reinfer.control.networks import MLP, apply_mlp, mlp_arrays, mlp_from_arrays
+from reinfer.control.networks import MLP, apply_mlp, init_mlp, mlp_arrays, mlp_from_arrays
 from reinfer.control.normalisation import Moments, normalise
 from reinfer.inference.belief import Belief
 from reinfer.runs.models import load_model, save_model
@@ -26,6 +26,15 @@ KIND = "stride"
 
 #: Decisions over which the running mean of strides forgets.
 HABIT_DECISIONS = 8
+
+#: Perceptrons in the ensemble.
+MEMBERS = 4
+
+#: Strides whose advantages are given, and what they weigh for every stride: linear in log stride, (nodes, 20).
+_NODES = (1, 2, 4, 8, 20)
+_INTERPOLATION = np.stack(
+    [np.interp(np.log(np.arange(1, MAX_STRIDE + 1)), np.log(_NODES), row) for row in np.eye(len(_NODES))]
+).astype(np.float32)
 
 #: Context rows beyond which counting them says nothing new.
 _ROWS = 32
@@ -118,17 +127,33 @@ def stride_features(inputs: StrideInputs, ranges: CommandRange) -> np.ndarray:
     return np.concatenate(columns, axis=-1).astype(np.float32)
 
 
+def init_stride_network(key, features: int, hidden: int) -> MLP:
+    """``MEMBERS`` perceptrons side by side (leading axis of every array), two hidden layers of ``hidden``."""
+    sizes = (features, hidden, hidden, 1 + len(_NODES))
+    return jax.vmap(lambda own: init_mlp(own, sizes, output_scale=0.01))(jax.random.split(key, MEMBERS))
+
+
 def stride_values(moments: Moments, network: MLP, features):
-    """Q values (..., MAX_STRIDE) of features (..., F): value plus centred advantages (Wang et al. 2016)."""
+    """Q values (..., MAX_STRIDE) of features (..., F) by one member of the ensemble.
+
+    A value plus centred advantages (Wang et al. 2016); advantages are given at the strides ``_NODES`` and
+    interpolated, since neighbouring strides are worth nearly the same.
+    """
     outputs = apply_mlp(network, normalise(moments, features))
-    advantage = outputs[..., 1:]
+    advantage = outputs[..., 1:] @ _INTERPOLATION
     return outputs[..., :1] + advantage - advantage.mean(-1, keepdims=True)
 
 
 @jax.jit
 def greedy_stride(moments: Moments, network: MLP, features):
-    """The stride of highest value, (...,) in 1..MAX_STRIDE."""
-    return 1 + jnp.argmax(stride_values(moments, network, features), axis=-1)
+    """The stride in 1..MAX_STRIDE, (...,), that is best by the ensemble's lower confidence bound.
+
+    Strides differ little in value next to the error of one estimate, and the largest of twenty noisy values
+    is mostly noise; so what counts is the mean advantage minus the members' disagreement.
+    """
+    values = jax.vmap(stride_values, in_axes=(None, 0, None))(moments, network, features)
+    advantage = values - values.mean(-1, keepdims=True)
+    return 1 + jnp.argmax(advantage.mean(0) - advantage.std(0), axis=-1)
 
 
 class LearnedStride:
@@ -137,7 +162,7 @@ class LearnedStride:
     Args:
         body: name of the robot it was learned on.
         ranges: of the low level it was learned with.
-        moments, network: as in ``stride_values``.
+        moments, network: as in ``greedy_stride``.
         sha256: digest of the model file, empty where it came from none.
     """
 

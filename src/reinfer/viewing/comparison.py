@@ -8,8 +8,8 @@ from reinfer.viewing.style import INK, PALE, SERIES, SOFT_INK, new_figure, style
 _SMALLEST = 1e-3
 
 _PANELS = {
-    "position": ("Distance to the goal, once settled", "m", "settled_error_m", "position_m"),
-    "velocity": ("Error of the speed", "m/s", "windowed_error_mps", "velocity_mps"),
+    "position": ("Position", "m", "settled_error_m", "position_m"),
+    "velocity": ("Speed", "m/s", "windowed_error_mps", "velocity_mps"),
 }
 
 
@@ -36,7 +36,7 @@ def comparison_figure(contest: dict, body: str, panels=("position", "velocity"))
             ]
             _draw(panel, rows)
             panel.set_title(title)
-            panel.set_xlabel(f"error ({unit}), smaller is better")
+            panel.set_xlabel(f"error once settled ({unit})")
     return figure
 
 

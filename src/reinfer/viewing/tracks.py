@@ -24,6 +24,16 @@ def of_kind(record, kind: str) -> np.ndarray:
     return np.flatnonzero(FAMILY_KIND[np.asarray(record.tasks.family)] == KINDS.index(kind))
 
 
+def pick(record, simulations):
+    """The record of some of its simulations (indices) only."""
+    arrays = {
+        name: value[:, simulations]
+        for name, value in record._asdict().items()
+        if np.ndim(value) > 1 and name != "tasks"
+    }
+    return record._replace(tasks=record.tasks[np.asarray(simulations)], **arrays)
+
+
 def tracks_figure(records, kinds=("goal", "velocity"), limit: int = 12):
     """One panel per kind of task: the rewarded channel over simulated time, its target dashed.
 

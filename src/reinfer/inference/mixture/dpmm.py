@@ -102,15 +102,11 @@ def _checked(latents, state: MixtureState, config: MixtureConfig) -> np.ndarray:
     if points.ndim != 2 or points.shape[1] != state.dimension:
         raise ValueError(f"latents: shape {points.shape} must be (N, {state.dimension})")
     if len(points) < 2 * config.min_count:
-        raise ValueError(
-            f"latents: {len(points)} points, at least 2 * min_count = {2 * config.min_count} are needed"
-        )
+        raise ValueError(f"latents: {len(points)} points, at least 2 * min_count = {2 * config.min_count} are needed")
     if not np.isfinite(points).all():
         raise ValueError(f"latents: {np.count_nonzero(~np.isfinite(points))} values are not finite")
     if state.max_components != config.max_components:
-        raise ValueError(
-            f"max_components: {config.max_components} must equal the {state.max_components} of the state"
-        )
+        raise ValueError(f"max_components: {config.max_components} must equal the {state.max_components} of the state")
     return points
 
 
@@ -144,9 +140,7 @@ def _components_to_start_from(
     return old[keep], memory[keep], state.uid[slots][keep].tolist()
 
 
-def _polish(
-    family: GaussianFamily, points, statistics, memory, concentration: float
-) -> tuple[np.ndarray, list[float]]:
+def _polish(family: GaussianFamily, points, statistics, memory, concentration: float) -> tuple[np.ndarray, list[float]]:
     """Variational passes over all ``points`` at a fixed number of components: final statistics and ELBO
     after each."""
     trace: list[float] = []

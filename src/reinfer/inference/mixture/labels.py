@@ -92,9 +92,7 @@ def agreement(responsibility, family_labels) -> dict:
 
     labels = np.asarray(family_labels)
     if labels.shape != (len(responsibility),):
-        raise ValueError(
-            f"family_labels: shape {labels.shape} must be ({len(responsibility)},), one per latent"
-        )
+        raise ValueError(f"family_labels: shape {labels.shape} must be ({len(responsibility)},), one per latent")
     component = responsibility.argmax(axis=1)
     group = merge_overlapping(responsibility)
     share = np.bincount(component) / len(labels)

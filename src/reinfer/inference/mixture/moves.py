@@ -89,9 +89,7 @@ def choose_splits(splits: dict[int, Split], count, concentration: float, capacit
     return rising
 
 
-def choose_merges(
-    family: GaussianFamily, statistics, responsibility, concentration: float
-) -> list[tuple[int, int]]:
+def choose_merges(family: GaussianFamily, statistics, responsibility, concentration: float) -> list[tuple[int, int]]:
     """Disjoint pairs of components whose merging, applied in this order, never lowers the ELBO.
 
     Pairs are ranked by the gain without the entropy term, which is an upper bound because merging only loses
@@ -103,9 +101,7 @@ def choose_merges(
     if len(first) == 0:
         return []
     evidence = family.log_evidence(statistics)
-    fit_gain = (
-        family.log_evidence(statistics[first] + statistics[second]) - evidence[first] - evidence[second]
-    )
+    fit_gain = family.log_evidence(statistics[first] + statistics[second]) - evidence[first] - evidence[second]
     merged = np.repeat(count[None], len(first), axis=0)
     pair = np.arange(len(first))
     merged[pair, first] += merged[pair, second]

@@ -34,9 +34,7 @@ def standard_normal_prior(dimension: int, max_components: int) -> MixturePrior:
     log_weight = np.full(slots, INACTIVE_LOG_WEIGHT)
     log_weight[-1] = 0.0
     identity = np.repeat(np.eye(dimension)[None], slots, axis=0)
-    prior = MixturePrior(
-        log_weight, np.zeros((slots, dimension)), identity, np.zeros(slots), np.full(slots, NO_UID)
-    )
+    prior = MixturePrior(log_weight, np.zeros((slots, dimension)), identity, np.zeros(slots), np.full(slots, NO_UID))
     return _as_float32(prior)
 
 

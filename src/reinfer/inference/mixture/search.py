@@ -32,9 +32,7 @@ class Search:
         config: settings.
     """
 
-    def __init__(
-        self, family: GaussianFamily, points, statistics, memory, uid, next_uid: int, config: MixtureConfig
-    ):
+    def __init__(self, family: GaussianFamily, points, statistics, memory, uid, next_uid: int, config: MixtureConfig):
         self.family, self.config = family, config
         self.features = family.features(points)
         self.memory, self.uid, self.next_uid = memory.copy(), list(uid), next_uid
@@ -143,9 +141,7 @@ class Search:
     def _merge_components(self) -> int:
         """Merge pairs until no merge raises the ELBO; the older id survives. The number of merges."""
         merged = 0
-        while pairs := choose_merges(
-            self.family, self.statistics, self.responsibility, self.config.concentration
-        ):
+        while pairs := choose_merges(self.family, self.statistics, self.responsibility, self.config.concentration):
             for a, b in pairs:
                 first, second = self.responsibility[:, a], self.responsibility[:, b]
                 self.entropy += merge_entropy_change(first, second)

@@ -24,9 +24,7 @@ class MixtureConfig:
     max_components: int = setting(64, "most components (slots of the state)", low=1, high=4096)
     minibatches: int = setting(4, "minibatches of one pass of memoized variational inference", low=1, high=64)
     rounds: int = setting(12, "most rounds of births and merges in one fit", low=0, high=1000)
-    growth_points: int = setting(
-        8192, "most points on which births and merges are searched", low=64, high=1 << 24
-    )
+    growth_points: int = setting(8192, "most points on which births and merges are searched", low=64, high=1 << 24)
     dormant_memory: float = setting(
         0.8, "share of a component's statistics kept by a fit whose points do not touch it", low=0.0, high=1.0
     )

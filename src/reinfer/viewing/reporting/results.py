@@ -7,6 +7,7 @@ from reinfer.viewing.comparison import comparison_figure
 from reinfer.viewing.contest_table import COMPARATORS, contest_rows, percent
 from reinfer.viewing.reporting.evidence import Evidence
 from reinfer.viewing.style import KIND_UNIT, svg_of, task_label
+from reinfer.viewing.tracks import of_kind, pick, tracks_figure
 
 #: Failures shown.
 _WORST = 5
@@ -204,4 +205,17 @@ def failures(evidence: Evidence) -> str:
             "averaged over training seeds; then the share of seeds that settled and that fell."
         ),
         page.table(head, rows),
+        page.side_by_side(*_worst_tracks(evidence, [tasks.index(entry) for entry in worst])),
     )
+
+
+def _worst_tracks(evidence: Evidence, worst: list[int]) -> list[str]:
+    """Their tracks, per kind of task among them."""
+    records = [pick(record, worst) for record in evidence.records]
+    if not records:
+        return []
+    kinds = [kind for kind in ("goal", "velocity") if len(of_kind(records[0], kind))]
+    return [
+        page.figure(svg_of(tracks_figure(records, (kind,))), "Tracks of the tasks in this table; dashed: the targets.")
+        for kind in kinds
+    ]
