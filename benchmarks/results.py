@@ -54,7 +54,8 @@ def toy_rows() -> list[str]:
     return [
         f"| return on 40 held-out tasks | {spread((t['return_mean'] for t in toys), 2)} | >= -10 | -55 |",
         f"| return, worst family | {spread(worst, 2)} | >= -16 | -75 |",
-        f"| family known after 5 rows | {spread((t['class_accuracy_by_rows']['5'] for t in toys), 3)} | >= 0.99 | 0.99 |",
+        f"| family known after 5 rows | {spread((t['class_accuracy_by_rows']['5'] for t in toys), 3)} "
+        "| >= 0.99 | 0.99 |",
         f"| relative target error after 10 rows | {spread((t['target_error_by_rows']['10'] for t in toys), 4)} "
         "| <= 0.01 | no target head |",
         f"| mixture: purity | {spread((t['purity'] for t in toys), 3)} | >= 0.98 | |",
@@ -97,7 +98,8 @@ def ablation_rows(name: str) -> list[str]:
         error = part["integrated_error_s"]
         low, high = error["interval"]
         rows.append(
-            f"| {stride} | {error['mean']:.2f} | {error['iqm']:.2f} ({low:.2f} to {high:.2f}) | {part['mean_stride']:.1f} |"
+            f"| {stride} | {error['mean']:.2f} | {error['iqm']:.2f} ({low:.2f} to {high:.2f}) "
+            f"| {part['mean_stride']:.1f} |"
         )
     return rows
 
@@ -108,8 +110,8 @@ def page() -> str:
     lines = [
         "# Results",
         "",
-        "Written by `python benchmarks/results.py` from the JSON of the commands named below (`docs/results/`); training",
-        "times by `python benchmarks/train_shipped.py`. Ranges are over five training seeds.",
+        "Written by `python benchmarks/results.py` from the JSON of the commands named below (`docs/results/`);",
+        "training times by `python benchmarks/train_shipped.py`. Ranges are over five training seeds.",
         "",
         "## Toy",
         "",
@@ -133,7 +135,8 @@ def page() -> str:
             f"## Transfer to the half-cheetah, {title}",
             "",
             f"`reinfer {COMMANDS[name]}`: 24 s per task, settled over the last quarter. The oracle is told the task.",
-            "Thesis 1.48 m and 0.24 m/s; ReMAP, whose agent is given the target, 0.073 m and 0.40 to 0.47 m/s instantaneous.",
+            "Published: thesis 1.48 m and 0.24 m/s; ReMAP, whose agent is given the target, 0.073 m and",
+            "0.40 to 0.47 m/s instantaneous.",
             "",
             head,
             "|---" * 7 + "|",
@@ -162,8 +165,9 @@ def readme_table() -> str:
             "| thesis 1.48 m; ReMAP 0.073 m, target given |",
             f"| velocity tasks, windowed error | **{100 * contest['velocity']['windowed_relative_error']:.1f} %** "
             "| thesis 0.24 m/s; ReMAP 0.40-0.47 m/s inst. |",
-            f"| meta-training steps on the robot | **0** | |",
-            f"| low level: goals / speeds | {1000 * low['goal_error_m']:.1f} mm / {100 * low['speed_error_windowed']:.1f} % | |",
+            "| meta-training steps on the robot | **0** | |",
+            f"| low level: goals / speeds | {1000 * low['goal_error_m']:.1f} mm "
+            f"/ {100 * low['speed_error_windowed']:.1f} % | |",
             f"| toy: return on held-out tasks | {statistics.mean(t['return_mean'] for t in toys):.1f} | -55 |",
             END,
         ]

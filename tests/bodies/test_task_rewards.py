@@ -35,9 +35,7 @@ BY_HAND = [
 @pytest.mark.parametrize("array", [np.asarray, jnp.asarray])
 def test_by_hand(array):
     tasks = make_tasks([(name, target) for name, target, _ in BY_HAND])
-    rewards = reward(
-        Tasks(array(tasks.family), array(tasks.target)), array(np.tile(STATE, (len(BY_HAND), 1)))
-    )
+    rewards = reward(Tasks(array(tasks.family), array(tasks.target)), array(np.tile(STATE, (len(BY_HAND), 1))))
     np.testing.assert_allclose(rewards, [expected for *_, expected in BY_HAND], atol=1e-6)
 
 

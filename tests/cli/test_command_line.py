@@ -17,9 +17,7 @@ from reinfer.runs.errors import ConfigError
 
 
 def test_help_is_quick_and_imports_no_jax(command):
-    program = (
-        "import sys; from reinfer.cli.main import main; code = main(['--help']); print('jax' in sys.modules)"
-    )
+    program = "import sys; from reinfer.cli.main import main; code = main(['--help']); print('jax' in sys.modules)"
     started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert time.monotonic() - started < 2.0
@@ -74,12 +72,8 @@ def test_options_are_found_by_their_names():
     assert flags(TrainOptions) == [
         "--preset", "--config", "--runs", "--name", "--checkpoint-interval-s", "--progress", "--no-progress",
     ]  # fmt: skip
-    assert (
-        parse(TrainOptions, "t", ["--no-progress", "--checkpoint_interval_s=3"]).checkpoint_interval_s == 3.0
-    )
-    with pytest.raises(
-        ConfigError, match=r"invalid literal|could not convert.*'soon'.*--checkpoint-interval-s FLOAT"
-    ):
+    assert parse(TrainOptions, "t", ["--no-progress", "--checkpoint_interval_s=3"]).checkpoint_interval_s == 3.0
+    with pytest.raises(ConfigError, match=r"invalid literal|could not convert.*'soon'.*--checkpoint-interval-s FLOAT"):
         parse(TrainOptions, "t", ["--checkpoint-interval-s", "soon"])
 
 
@@ -94,9 +88,7 @@ def line(monkeypatch, tmp_path):
 
 def test_preset_then_file_then_options(line, tmp_path, capsys):
     (tmp_path / "mine.toml").write_text("iterations = 8\nlearning_rate = 0.05\n")
-    typed = (
-        "train line --preset long --config mine.toml --learning-rate 0.01 --runs kept --name a --no-progress"
-    )
+    typed = "train line --preset long --config mine.toml --learning-rate 0.01 --runs kept --name a --no-progress"
     assert line(typed) == 0
     written = tomllib.loads((tmp_path / "kept" / "line" / "a" / "config.toml").read_text())
     assert (written["sync_interval"], written["iterations"], written["learning_rate"]) == (5, 8, 0.01)

@@ -55,9 +55,7 @@ def test_kill_9_at_random_moments(command, expected):
 @pytest.mark.timeout(120)
 def test_sigterm_saves_exits_75_and_resumes(command, expected):
     run = command.folder / "runs/line/a"
-    process = command.start(
-        "train", "line", "--preset", "long", "--name", "a", "--checkpoint-interval-s", "0.2"
-    )
+    process = command.start("train", "line", "--preset", "long", "--name", "a", "--checkpoint-interval-s", "0.2")
     wait_for(process, run)
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate(timeout=60)
@@ -75,9 +73,7 @@ def test_sigterm_saves_exits_75_and_resumes(command, expected):
 @pytest.mark.timeout(120)
 def test_a_second_signal_exits_at_once_even_inside_a_long_computation(command):
     run = command.folder / "runs/line/a"
-    process = command.start(
-        "train", "line", "--name", "a", "--pause-s", "60", "--sync-interval", "1", "--no-progress"
-    )
+    process = command.start("train", "line", "--name", "a", "--pause-s", "60", "--sync-interval", "1", "--no-progress")
     wait_for(process, run, "metrics.csv")
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)

@@ -28,9 +28,7 @@ SMALL = replace(PRESETS["quick"], simulations=16, horizon=8, iterations=60, hidd
 
 def random_policy(ranges=RANGES, seed=0):
     inputs = HALF_CHEETAH.observation_size(HALF_CHEETAH.model()) + 8
-    return LowLevelPolicy(
-        "half_cheetah", ranges, init_moments(inputs), init_mlp(jax.random.key(seed), (inputs, 16, 6))
-    )
+    return LowLevelPolicy("half_cheetah", ranges, init_moments(inputs), init_mlp(jax.random.key(seed), (inputs, 16, 6)))
 
 
 def run(stage, state, iterations):
@@ -142,9 +140,7 @@ def test_bad_settings_are_refused_before_any_work():
 @pytest.mark.learning
 def test_learns_to_follow():
     """After a few per cent of the default training, errors are far below those of doing nothing."""
-    stage = LowLevelStage(
-        replace(PRESETS["default"], iterations=240, simulations=128, horizon=16, anneal_from=0.7)
-    )
+    stage = LowLevelStage(replace(PRESETS["default"], iterations=240, simulations=128, horizon=16, anneal_from=0.7))
     state, metrics = run(stage, stage.init(), range(stage.iterations))
     rewards = [row["reward"] for row in metrics]
     assert np.mean(rewards[-10:]) > np.mean(rewards[:10]) + 0.06
@@ -184,9 +180,7 @@ def test_other_models_are_not_policies(tmp_path):
 def test_policy_compiles_once_per_number_of_simulations():
     policy, traced = random_policy(), low_level_policy._mean_action._cache_size()
     for count in (7, 9, 7, 7, 9):
-        policy.act(
-            np.zeros((count, 17)), np.zeros((count, 6)), Commands(np.zeros(count, int), np.ones(count))
-        )
+        policy.act(np.zeros((count, 17)), np.zeros((count, 6)), Commands(np.zeros(count, int), np.ones(count)))
     assert low_level_policy._mean_action._cache_size() == traced + 2
 
 

@@ -174,7 +174,5 @@ def test_update_is_a_function_of_its_arguments():
 def test_standard_deviation_obeys_its_ceiling():
     state = init_learner(init_actor_critic(jax.random.key(7), 1, 1, 1, (8,), std=0.5), 1, 1e-3)
     rollout = one_step_rollout(np.random.default_rng(8), state, copies=32)
-    state, _ = update(
-        jax.random.key(0), state, rollout, SCHEDULE._replace(highest_std=np.float32(0.2)), HYPER
-    )
+    state, _ = update(jax.random.key(0), state, rollout, SCHEDULE._replace(highest_std=np.float32(0.2)), HYPER)
     assert float(jnp.exp(state.networks.log_std[0])) <= 0.2 + 1e-6

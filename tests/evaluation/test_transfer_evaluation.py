@@ -54,9 +54,7 @@ def test_the_order_is_as_it_must_be(report):
     errors = [part["position"]["settled_error_m"] for part in (found["oracle"], found, found["zero"])]
     assert errors[0] < 1e-3 and errors[1] < 0.1 and errors[2] > 5.0
     assert found["random"]["position"]["settled_error_m"] > 1.0
-    assert (
-        found["position"]["settled_fraction"] == 1.0 and found["zero"]["position"]["settled_fraction"] == 0.0
-    )
+    assert found["position"]["settled_fraction"] == 1.0 and found["zero"]["position"]["settled_fraction"] == 0.0
     assert found["velocity"]["windowed_relative_error"] < 0.02
     assert found["zero"]["velocity"]["windowed_relative_error"] == pytest.approx(1.0, abs=0.01)
     assert found["mean_stride"] == 2.0 and found["ablation"]["20"]["mean_stride"] == 20.0

@@ -136,9 +136,7 @@ def run_stream(seed: int, drift: float = 0.05, config: MixtureConfig | None = No
         for family in present:
             ids, counts = np.unique(uid[labels == family], return_counts=True)
             majority[int(family)] = int(ids[counts.argmax()])
-        history.append(
-            StreamEpoch(int(used.sum()) - len(present), adjusted_rand_score(labels, uid), majority)
-        )
+        history.append(StreamEpoch(int(used.sum()) - len(present), adjusted_rand_score(labels, uid), majority))
     return history
 
 
@@ -181,9 +179,7 @@ def _report_settings(config: MixtureConfig) -> None:
             data = planted(setting, seed)
             (state, report), seconds = timed(lambda d=data, s=seed: cold_fit(d.points, config, s))
             cold.append(seconds)
-            warm.append(
-                timed(lambda d=data, st=state: fit(st, d.points, config, np.random.default_rng(16)))[1]
-            )
+            warm.append(timed(lambda d=data, st=state: fit(st, d.points, config, np.random.default_rng(16)))[1])
             components.append(report.components)
             ari.append(adjusted_rand_score(data.labels, assign_components(data.points, state, config)))
             oracle.append(adjusted_rand_score(data.labels, data.oracle))

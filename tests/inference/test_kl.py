@@ -161,9 +161,7 @@ def test_gap_is_the_weighted_sum_of_its_definition_with_constant_weights(overlap
     value = estimate(mean, log_variance, prior, mean + jnp.exp(0.5 * log_variance) * noise).sum()
     assert float(value) == pytest.approx(float(definition(mean, log_variance)), rel=1e-4)
     expected = jnp.concatenate(jax.grad(definition, (0, 1))(mean, log_variance), axis=-1)
-    np.testing.assert_allclose(
-        gradients("gap", mean, log_variance, prior, noise), expected, rtol=1e-3, atol=1e-3
-    )
+    np.testing.assert_allclose(gradients("gap", mean, log_variance, prior, noise), expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("method", ["soft", "hard"])
@@ -244,9 +242,7 @@ def test_values_and_gradients_stay_finite_far_away_and_for_narrow_posteriors(sep
 
 def test_unknown_methods_and_missing_draws_are_refused():
     prior, zero = standard_normal_prior(2, 4), jnp.zeros((3, 2))
-    with pytest.raises(
-        ValueError, match="method: 'exact' must be one of gap, upper, soft, hard, monte_carlo"
-    ):
+    with pytest.raises(ValueError, match="method: 'exact' must be one of gap, upper, soft, hard, monte_carlo"):
         estimate(zero, zero, prior, zero, "exact")
     with pytest.raises(ValueError, match="key_or_z: the method 'gap' needs"):
         estimate(zero, zero, prior)

@@ -54,9 +54,7 @@ def test_natural_parameters_give_the_expected_log_density():
     precision_scale = np.linalg.inv(posterior.scatter[0])
     queries = rng.standard_normal((5, 3))
     # Bishop (2006), equations 10.64 and 10.65.
-    log_determinant = (
-        psi((degrees - np.arange(3)) / 2).sum() + 3 * np.log(2.0) + np.linalg.slogdet(precision_scale)[1]
-    )
+    log_determinant = psi((degrees - np.arange(3)) / 2).sum() + 3 * np.log(2.0) + np.linalg.slogdet(precision_scale)[1]
     squared = np.einsum("ni,ij,nj->n", queries - mean, precision_scale, queries - mean)
     expected = 0.5 * (log_determinant - 3 * np.log(2 * np.pi) - 3 / kappa - degrees * squared)
     actual = family.features(queries) @ family.natural_parameters(statistics)[0]

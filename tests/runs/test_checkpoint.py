@@ -172,9 +172,7 @@ def test_a_checkpoint_that_vanished_is_named(run, caplog):
 def test_no_whole_checkpoint_left_is_an_error_not_a_fresh_start(run):
     checkpoint.save(run, 4, make_state(), {})
     (run.checkpoints / "000000004" / "manifest.json").write_text("{")
-    with pytest.raises(
-        ArtifactError, match=r"no whole checkpoint is left.*000000004/manifest\.json is damaged"
-    ):
+    with pytest.raises(ArtifactError, match=r"no whole checkpoint is left.*000000004/manifest\.json is damaged"):
         checkpoint.latest(run)
 
 

@@ -51,9 +51,7 @@ def watching(before):
 
 
 def train(path):
-    return fit(
-        LineStage(CONFIG), RunDirectory.open(path), resume=True, progress=False, checkpoint_interval_s=0.0
-    )
+    return fit(LineStage(CONFIG), RunDirectory.open(path), resume=True, progress=False, checkpoint_interval_s=0.0)
 
 
 @pytest.mark.kill

@@ -91,9 +91,7 @@ class Stopping(LineStage):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 @pytest.mark.parametrize("at", [3, 8, 11])
-def test_a_stop_signal_saves_at_the_next_boundary_and_resumes_to_the_same_bytes(
-    tmp_path, own_handlers, number, at
-):
+def test_a_stop_signal_saves_at_the_next_boundary_and_resumes_to_the_same_bytes(tmp_path, own_handlers, number, at):
     whole, go = start(tmp_path, name="whole")
     go()
     run, go = start(tmp_path, name="stopped")
@@ -202,9 +200,7 @@ def test_damaged_metrics_are_named(tmp_path):
     whole = path.read_bytes()
     for damaged in (whole[:-5], whole.replace(b"8", b"9", 1), b""):
         path.write_bytes(damaged)
-        with pytest.raises(
-            ArtifactError, match=r"metrics\.csv is damaged: it does not begin with the 12 rows"
-        ):
+        with pytest.raises(ArtifactError, match=r"metrics\.csv is damaged: it does not begin with the 12 rows"):
             go(resume=True)
     path.write_bytes(whole + b"13,a torn row")
     go(resume=True)

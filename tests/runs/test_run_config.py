@@ -110,9 +110,7 @@ def test_toml_overrides_the_preset_and_nothing_else(tmp_path):
     assert load(Settings, preset, None) == preset
 
 
-@pytest.mark.parametrize(
-    ("text", "words"), [("seed = ", "not valid TOML"), ("sede = 1", "did you mean 'seed'")]
-)
+@pytest.mark.parametrize(("text", "words"), [("seed = ", "not valid TOML"), ("sede = 1", "did you mean 'seed'")])
 def test_a_bad_toml_file_is_named(tmp_path, text, words):
     path = tmp_path / "bad.toml"
     path.write_text(text)

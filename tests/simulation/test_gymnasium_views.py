@@ -94,8 +94,7 @@ def test_a_wrong_task_is_refused(env):
 
 def test_absolute_x_is_seen_on_request_only():
     without, seeing = (
-        gymnasium.make(IDS[0], exclude_current_positions_from_observation=exclude)
-        for exclude in (True, False)
+        gymnasium.make(IDS[0], exclude_current_positions_from_observation=exclude) for exclude in (True, False)
     )
     blind, _ = without.reset(seed=8)
     whole, info = seeing.reset(seed=8)

@@ -20,9 +20,7 @@ HALF_CHEETAH = PlanarBody(
             ("jump", 1.5, 3.0),
         )
     ),
-    commands=CommandRange(
-        goal_m=3.0, speed_mps=(0.3, 3.0), stand_rad=(np.pi / 6, np.pi / 2), jump_mps=(1.5, 3.0)
-    ),
+    commands=CommandRange(goal_m=3.0, speed_mps=(0.3, 3.0), stand_rad=(np.pi / 6, np.pi / 2), jump_mps=(1.5, 3.0)),
     fall_pitch_rad=2.0,
     reset_position_noise=0.1,
     reset_velocity_noise=0.1,

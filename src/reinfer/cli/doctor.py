@@ -109,9 +109,7 @@ def _lines(found: dict) -> list[str]:
     lines += [f"{'platform':<12} {machine['platform']}", f"{'cores':<12} {machine['cores']}"]
     lines += [f"{'jax devices':<12} {found['jax_devices']}"]
     lines += [f"{name:<12} {value}" for name, value in machine["environment"].items()]
-    lines += [
-        f"{'GL ' + name:<12} {'works' if works else 'not available'}" for name, works in rendering.items()
-    ]
+    lines += [f"{'GL ' + name:<12} {'works' if works else 'not available'}" for name, works in rendering.items()]
     if not any(rendering.values()):
         lines.append(f"{'':<12} videos of planar bodies are drawn without GL")
     lines += [f"{'shipped':<12} {name}: {state}" for name, state in found["shipped_models"].items()]

@@ -24,9 +24,7 @@ class EvalLowOptions:
     """How well a low-level policy follows commands it was never given."""
 
     body: str = setting("half_cheetah", "robot")
-    model: str | None = setting(
-        None, "run, model folder or shipped:NAME; by default the shipped one of the body"
-    )
+    model: str | None = setting(None, "run, model folder or shipped:NAME; by default the shipped one of the body")
     seed: int = setting(0, "of the commands and starts", low=0)
     json: bool = setting(False, "print one JSON object")
 
@@ -34,9 +32,7 @@ class EvalLowOptions:
 def run(arguments: list[str]) -> int:
     """Dispatch to what is to be evaluated."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(
-            "usage: reinfer eval toy|low|transfer [OPTIONS]; reinfer eval toy --help tells the options of one"
-        )
+        print("usage: reinfer eval toy|low|transfer [OPTIONS]; reinfer eval toy --help tells the options of one")
         return 0
     subject, *rest = arguments
     if subject not in SUBJECTS:

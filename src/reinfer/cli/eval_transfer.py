@@ -63,7 +63,5 @@ def ablation_table(report: dict) -> list[str]:
         error = part["integrated_error_s"]
         low, high = error["interval"]
         looks = 1.0 / (part["mean_stride"] * report["control_dt_s"])
-        lines.append(
-            f"{name:<10} {error['iqm']:>24.2f} {low:>8.2f}-{high:<7.2f} {error['mean']:>8.2f} {looks:>12.1f}"
-        )
+        lines.append(f"{name:<10} {error['iqm']:>24.2f} {low:>8.2f}-{high:<7.2f} {error['mean']:>8.2f} {looks:>12.1f}")
     return lines

@@ -58,9 +58,7 @@ def _describe_run(run: RunDirectory) -> dict:
         "checkpoint_iteration": last.iteration if last else 0,
         "metrics": _last_row(run.path / "metrics.csv"),
         "model": str(run.model) if run.model.is_dir() else None,
-        **{
-            key: manifest[key] for key in ("created", "updated", "seed", "config", "config_sha256", "parents")
-        },
+        **{key: manifest[key] for key in ("created", "updated", "seed", "config", "config_sha256", "parents")},
         "sessions": manifest["sessions"],
     }
 
@@ -72,9 +70,7 @@ def _describe_model(folder: Path) -> dict:
         "kind": model.kind,
         "sha256": model.sha256,
         "parameters": sum(array.size for array in model.arrays.values()),
-        "arrays": {
-            name: f"{array.dtype} {list(array.shape)}" for name, array in sorted(model.arrays.items())
-        },
+        "arrays": {name: f"{array.dtype} {list(array.shape)}" for name, array in sorted(model.arrays.items())},
         "config": model.config,
         "metrics": model.metrics,
         "provenance": model.provenance,
@@ -99,12 +95,6 @@ def _lines(value, indent: str = "") -> list[str]:
         if nested and item:
             lines += [f"{indent}{key}:", *_lines(item, indent + "  ")]
         else:
-            text = (
-                "-"
-                if item in (None, {}, [])
-                else " ".join(map(str, item))
-                if isinstance(item, list)
-                else item
-            )
+            text = "-" if item in (None, {}, []) else " ".join(map(str, item)) if isinstance(item, list) else item
             lines.append(f"{indent}{key}: {text}")
     return lines

@@ -19,9 +19,7 @@ class ProgressOptions:
 
     runs: tyro.conf.Positional[tuple[str, ...]]
     """Run folders."""
-    metric: tuple[str, ...] = setting(
-        (), "metrics to draw; by default the one that the run's stage is judged by"
-    )
+    metric: tuple[str, ...] = setting((), "metrics to draw; by default the one that the run's stage is judged by")
     output: str = setting("progress.png", "file to write")
 
 

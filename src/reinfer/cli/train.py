@@ -33,9 +33,7 @@ def run(arguments: list[str]) -> int:
     prog = f"reinfer train {name}"
     early = _own_options(rest, prog)
     if early.preset not in presets:
-        raise ConfigError(
-            f"unknown preset {early.preset!r} of stage {name}; {nearest(early.preset, presets)}"
-        )
+        raise ConfigError(f"unknown preset {early.preset!r} of stage {name}; {nearest(early.preset, presets)}")
     kind = type(presets[early.preset])
     loaded = load(kind, presets[early.preset], early.config)
     chosen = parse(_options_of(kind, loaded), prog, rest)

@@ -26,19 +26,13 @@ class TransferOptions:
     """
 
     body: str = setting("half_cheetah", "robot", choices=tuple(ROBOTS))
-    tasks: str = setting(
-        "standard", "the 12 published tasks or 120 random ones", choices=("standard", "heldout")
-    )
+    tasks: str = setting("standard", "the 12 published tasks or 120 random ones", choices=("standard", "heldout"))
     policy: str = setting("toy", "what chooses sub-goals: the policy learned on the toy", choices=("toy",))
     stride: str = setting(LEARNED, "control steps between looks: learned, rule, or a number from 1 to 20")
-    seeds: int = setting(
-        1, "shipped pairs of toy agent and learned stride to use, from seed 0 on", low=1, high=100
-    )
+    seeds: int = setting(1, "shipped pairs of toy agent and learned stride to use, from seed 0 on", low=1, high=100)
     toy: tuple[str, ...] = setting((), "toy agents in place of the shipped ones: runs or model folders")
     low: str | None = setting(None, "low-level policy in place of the shipped one: a run or a model folder")
-    stride_model: tuple[str, ...] = setting(
-        (), "learned strides in place of the shipped ones, one per toy agent"
-    )
+    stride_model: tuple[str, ...] = setting((), "learned strides in place of the shipped ones, one per toy agent")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
     out: str | None = setting(None, "folder for report and records; by default runs/transfer/TIME")

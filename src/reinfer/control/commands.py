@@ -44,9 +44,7 @@ def restrict(ranges: CommandRange, kinds) -> CommandRange:
     """
     known = [KINDS[kind] for kind in trained_kinds(ranges)]
     if not {"goal", "velocity"} <= set(kinds) <= set(known):
-        raise ValueError(
-            f"kinds: {tuple(kinds)} must have goal and velocity, and may have {', '.join(known[2:])}"
-        )
+        raise ValueError(f"kinds: {tuple(kinds)} must have goal and velocity, and may have {', '.join(known[2:])}")
     return replace(
         ranges,
         stand_rad=ranges.stand_rad if "stand" in kinds else None,
@@ -81,9 +79,7 @@ def clamp_commands(commands: Commands, task_state, ranges: CommandRange) -> Comm
     if not np.isin(kind, known).all():
         bad = int(kind[~np.isin(kind, known)].flat[0])
         name = KINDS[bad] if 0 <= bad < len(KINDS) else bad
-        raise ValueError(
-            f"kind: {name!r} is not a trained command; allowed: {', '.join(KINDS[k] for k in known)}"
-        )
+        raise ValueError(f"kind: {name!r} is not a trained command; allowed: {', '.join(KINDS[k] for k in known)}")
     clamped = np.array(target)
     for index in known:
         limit = largest_target(index, ranges)

@@ -48,9 +48,7 @@ class LowLevelPolicy:
 
     def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
         """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
-        arrays = {
-            f"moments/{field}": np.asarray(a) for field, a in zip(Moments._fields, self._moments, strict=True)
-        }
+        arrays = {f"moments/{field}": np.asarray(a) for field, a in zip(Moments._fields, self._moments, strict=True)}
         save_model(
             folder,
             kind=KIND,

@@ -90,8 +90,6 @@ def _mixture_report(agent: ToyAgent, latent, tasks: Tasks) -> dict:
     active = np.zeros(0) if prior is None else np.asarray(prior.uid) >= 0
     if not active.any():
         return dict.fromkeys(keys)
-    share = np.asarray(responsibilities(jnp.asarray(latent[5:].reshape(-1, latent.shape[-1])), prior))[
-        :, active
-    ]
+    share = np.asarray(responsibilities(jnp.asarray(latent[5:].reshape(-1, latent.shape[-1])), prior))[:, active]
     share = share / np.maximum(share.sum(axis=-1, keepdims=True), 1e-30)
     return agreement(share, np.tile(tasks.family, len(latent) - 5))

@@ -108,9 +108,7 @@ class Contest:
             return rows
         choices = [None, *ablation]
         for choice in choices:
-            found = [
-                measure(self.play(self.agents(c)["toy"], choice or c.strides, c.seed)) for c in contestants
-            ]
+            found = [measure(self.play(self.agents(c)["toy"], choice or c.strides, c.seed)) for c in contestants]
             name = (choice or contestants[0].strides).name
             rows[name] = self._summary(found)
         return rows
@@ -145,8 +143,7 @@ def summarise(tasks: Tasks, scores: list[Scores], *, resample_tasks: bool) -> di
         "target_error_by_rows": _by_rows(table.target_error),
         "mean_stride": float(table.mean_stride.mean()),
         "by_family": {
-            FAMILY_NAMES[family]: _part(table, tasks.family == family, stated)
-            for family in np.unique(tasks.family)
+            FAMILY_NAMES[family]: _part(table, tasks.family == family, stated) for family in np.unique(tasks.family)
         },
     }
 
@@ -162,8 +159,7 @@ def _part(table: Scores, which, stated) -> dict:
         # Half of the episodes settle by this time; None if fewer than half settle.
         "settling_time_s": float(np.median(times)) if np.isfinite(np.median(times)) else None,
         "error_at_s": {
-            str(moment): float(table.error_at[:, which, index].mean())
-            for index, moment in enumerate(MOMENTS_S)
+            str(moment): float(table.error_at[:, which, index].mean()) for index, moment in enumerate(MOMENTS_S)
         },
     }
 

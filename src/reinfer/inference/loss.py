@@ -1,7 +1,7 @@
 """The inference objective: a variational bound on what a task makes happen, plus what it is.
 
-Per belief (posterior after k rows, k = 0..T) with one draw z: ``w_f CE(family | z) + w_t |log target error| + w_d [reward
-+ state error of other steps of the episode] + beta KL(q || mixture)``.
+Per belief (posterior after k rows, k = 0..T) with one draw z: ``w_f CE(family | z) + w_t |log target error|
++ w_d [reward + state error of other steps of the episode] + beta KL(q || mixture)``.
 Reconstruction of the *whole* episode from one belief and the mixture prior follow MELTS (Bing et al. 2024); only a few
 random steps are decoded, which is unbiased. The target head is new.
 """

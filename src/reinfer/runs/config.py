@@ -23,9 +23,7 @@ def setting(default, help: str, *, low=None, high=None, choices=None):
     """A config field: its default, a help sentence and the values it allows (inclusive bounds or a list)."""
     allowed = _allowed(low, high, choices)
     text = f"{help} ({allowed})" if allowed else help
-    return dataclasses.field(
-        default=default, metadata={"help": text, "low": low, "high": high, "choices": choices}
-    )
+    return dataclasses.field(default=default, metadata={"help": text, "low": low, "high": high, "choices": choices})
 
 
 def validate(config):
@@ -173,9 +171,7 @@ def _check(config, prefix: str) -> None:
                     raise ConfigError(f"{name}: {value!r} is not allowed; it must be finite")
                 outside |= (low is not None and item < low) or (high is not None and item > high)
             if outside:
-                raise ConfigError(
-                    f"{name}: {item!r} is not allowed; it must be {_allowed(low, high, choices)}"
-                )
+                raise ConfigError(f"{name}: {item!r} is not allowed; it must be {_allowed(low, high, choices)}")
 
 
 def _plain(value, kind, name: str):
@@ -198,9 +194,7 @@ def _merge(base, mapping: dict, source: str, prefix: str):
         current = getattr(base, key)
         if dataclasses.is_dataclass(current):
             if not isinstance(value, dict):
-                raise ConfigError(
-                    f"{source}: {prefix}{key}: {value!r} is not allowed; it must be a table of settings"
-                )
+                raise ConfigError(f"{source}: {prefix}{key}: {value!r} is not allowed; it must be a table of settings")
             values[key] = _merge(current, value, source, f"{prefix}{key}.")
             continue
         try:

@@ -48,9 +48,7 @@ class RunDirectory:
         """
         moment = datetime.datetime.now(datetime.UTC)
         if name is None:
-            name = (
-                f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-s{config.seed}-{digest(config)[:6]}"
-            )
+            name = f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-s{config.seed}-{digest(config)[:6]}"
         elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise ConfigError(f"name: {name!r} is not allowed; it must be letters, digits and . _ -")
         path = Path(root) / stage_name / name
@@ -172,9 +170,7 @@ def resolve(reference: str) -> Path:
         return run.model
     if (path / DESCRIPTION_FILE).is_file() or any(path.glob(f"*/{DESCRIPTION_FILE}")):
         return path
-    raise ArtifactError(
-        f"{path} is neither a run nor a model: it has no {MANIFEST_FILE} and no {DESCRIPTION_FILE}"
-    )
+    raise ArtifactError(f"{path} is neither a run nor a model: it has no {MANIFEST_FILE} and no {DESCRIPTION_FILE}")
 
 
 def shipped_models() -> dict[str, Path]:
@@ -186,7 +182,5 @@ def shipped_models() -> dict[str, Path]:
 
 def _without_none(mapping: dict) -> dict:
     """TOML has no null: what is None is left out."""
-    plain = {
-        key: _without_none(value) if isinstance(value, dict) else value for key, value in mapping.items()
-    }
+    plain = {key: _without_none(value) if isinstance(value, dict) else value for key, value in mapping.items()}
     return {key: value for key, value in plain.items() if value is not None}

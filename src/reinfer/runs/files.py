@@ -92,9 +92,7 @@ def unseal(path: Path, kind: str, schema: int) -> dict:
     if not isinstance(document, dict) or document.get("format") != f"reinfer-{kind}":
         raise ArtifactError(f"{path} is foreign or damaged: it is not a reinfer {kind}")
     if document.get("schema") != schema:
-        raise ArtifactError(
-            f"{path} has {kind} schema {document.get('schema')!r}; this reinfer reads schema {schema}"
-        )
+        raise ArtifactError(f"{path} has {kind} schema {document.get('schema')!r}; this reinfer reads schema {schema}")
     expected = document.pop("seal", None)
     try:
         actual = hashlib.sha256(to_json(document)).hexdigest()

@@ -113,9 +113,7 @@ class TimingLog:
                 cells = line.split(",")
                 if len(cells) == 3 and cells[0].isdigit() and int(cells[0]) <= iteration:
                     kept.append(line)
-        replace_file(
-            path, "".join(f"{line}\n" for line in ("iteration,elapsed_s,env_steps_per_s", *kept)).encode()
-        )
+        replace_file(path, "".join(f"{line}\n" for line in ("iteration,elapsed_s,env_steps_per_s", *kept)).encode())
         self._before_s = float(kept[-1].split(",")[1]) if kept else 0.0
         self._started_at = self._last_at = self._flushed_at = time.monotonic()
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - open for the life of the run

@@ -79,9 +79,7 @@ def _train(stage, run, start, stop: StopRequest, progress: bool, checkpoint_inte
         state = checkpoint.restore(start, state)
     metrics = MetricsLog(run.path / "metrics.csv", start.extra["metrics"] if start else None)
     timing = TimingLog(run.path / "timing.csv", iteration)
-    line = ProgressLine(
-        stage.name, stage.iterations, iteration, stage.steps_per_iteration, stage.score_key, progress
-    )
+    line = ProgressLine(stage.name, stage.iterations, iteration, stage.steps_per_iteration, stage.score_key, progress)
     saved_at = time.monotonic()
     last_row: dict = {}
     try:
@@ -144,9 +142,7 @@ def _starting_point(stage: Stage, run: RunDirectory, resume: bool) -> checkpoint
         return None
     found = checkpoint.latest(run)
     if found and found.iteration > stage.iterations:
-        raise RunError(
-            f"{run.path} is at iteration {found.iteration}, beyond the {stage.iterations} of its stage"
-        )
+        raise RunError(f"{run.path} is at iteration {found.iteration}, beyond the {stage.iterations} of its stage")
     if found:
         checkpoint.set_aside_newer(run, found.iteration)
     return found
@@ -160,9 +156,7 @@ def _open_session(run: RunDirectory, resume: bool, start) -> None:
         first, now = ({"code": s["code"]} | s["versions"] | s["machine"] for s in (sessions[0], sessions[-1]))
         changed = differences(first, now)
         if changed:
-            _log.warning(
-                "not the code, versions or machine of the start (%s): bytes may differ", "; ".join(changed)
-            )
+            _log.warning("not the code, versions or machine of the start (%s): bytes may differ", "; ".join(changed))
     device = jax.devices()[0]
     sessions[-1]["device"] = f"{jax.device_count()} x {device.platform} {device.device_kind}"
     sessions[-1]["from_iteration"] = start.iteration if start else 0
@@ -180,9 +174,7 @@ def _check_parents(stage: Stage, run: RunDirectory) -> None:
         if not weights.is_file():
             raise ArtifactError(f"parent model {parent['role']!r} is gone: no file {weights}")
         if not parent["sha256"] == recorded.get(parent["role"]) == file_sha256(weights):
-            raise ArtifactError(
-                f"parent model {parent['role']!r}: {weights} is not what the run was started with"
-            )
+            raise ArtifactError(f"parent model {parent['role']!r}: {weights} is not what the run was started with")
 
 
 def _export(stage: Stage, run: RunDirectory, state: State) -> None:

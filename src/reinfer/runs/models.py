@@ -45,9 +45,7 @@ class Model:
         return {"role": role, "path": str(self.folder), "sha256": self.sha256}
 
 
-def save_model(
-    folder, *, kind: str, arrays: dict[str, np.ndarray], config: dict, metrics: dict, provenance: dict
-):
+def save_model(folder, *, kind: str, arrays: dict[str, np.ndarray], config: dict, metrics: dict, provenance: dict):
     """Write a model to ``folder``, all at once.
 
     Raises ArtifactError if ``folder`` exists and is not empty (nothing is overwritten) or if config, metrics
@@ -88,13 +86,9 @@ def load_model(folder, kind: str | None = None) -> Model:
         raise ArtifactError(f"{folder} is not a model: it has no {DESCRIPTION_FILE}")
     description = unseal(folder / DESCRIPTION_FILE, "model", SCHEMA)
     if description.keys() != _KEYS:
-        raise ArtifactError(
-            f"{folder / DESCRIPTION_FILE} is damaged: it has keys {', '.join(sorted(description))}"
-        )
+        raise ArtifactError(f"{folder / DESCRIPTION_FILE} is damaged: it has keys {', '.join(sorted(description))}")
     if kind is not None and description["kind"] != kind:
-        raise ArtifactError(
-            f"{folder} holds a model of kind {description['kind']!r}; {kind!r} is needed here"
-        )
+        raise ArtifactError(f"{folder} holds a model of kind {description['kind']!r}; {kind!r} is needed here")
     data = read_verified(folder / WEIGHTS_FILE, description["sha256"])
     try:
         arrays = safetensors.numpy.load(data)

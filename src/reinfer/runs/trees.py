@@ -88,9 +88,7 @@ def _describe(leaf) -> str:
         return f"numpy {leaf.dtype} {leaf.shape}"
     if isinstance(leaf, bool | int | float):
         return f"python {type(leaf).__name__}"
-    raise RunError(
-        f"training state: a leaf is {type(leaf).__name__}; arrays, PRNG keys and numbers are allowed"
-    )
+    raise RunError(f"training state: a leaf is {type(leaf).__name__}; arrays, PRNG keys and numbers are allowed")
 
 
 def _host_leaf(leaf) -> np.ndarray:

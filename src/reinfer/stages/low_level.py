@@ -62,9 +62,7 @@ class LowLevelConfig:
     discount: float = setting(0.98, "per control step", low=0.0, high=1.0)
     trace: float = setting(0.95, "lambda of the advantage estimate", low=0.0, high=1.0)
     target_kl: float = setting(0.01, "policy change aimed at per update, nats", low=1e-6)
-    highest_learning_rate: float = setting(
-        1e-3, "bound on the steered learning rate, until annealing", low=1e-8
-    )
+    highest_learning_rate: float = setting(1e-3, "bound on the steered learning rate, until annealing", low=1e-8)
     entropy_weight: float = setting(0.002, "bonus on the log standard deviation, until annealing", low=0.0)
     anneal_from: float = setting(0.5, "fraction of the run after which exploration fades", low=0.0, high=1.0)
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)

@@ -190,7 +190,7 @@ def cut_windows(key, episodes: Episodes) -> Episodes:
 
 
 def choose_starts(key, tasks: Tasks, visited, count: int):
-    """The first three steps of every episode, where beliefs change most, and ``count`` random ones, B (3 + count) in all."""
+    """The first three steps of every episode, where beliefs change most, and ``count`` random ones."""
     length = visited.state.shape[1]
     chosen = jnp.concatenate([jnp.arange(3), jax.random.randint(key, (count,), 0, length)])
     starts = jax.tree.map(lambda leaf: leaf[:, chosen].reshape(-1, leaf.shape[-1]), visited)

@@ -40,9 +40,7 @@ def entry_states(key, body: Toy1d, tasks: Tasks, near_spread: float) -> jax.Arra
     is_goal = jnp.asarray(FAMILY_KIND)[tasks.family] == GOAL
     limit = jnp.where(is_goal, ENTRY_DISTANCE_M["goal"], ENTRY_DISTANCE_M["velocity"])
     anywhere = limit * jax.random.uniform(keys[0], shape, minval=-1.0)
-    near_goal = tasks.target + near_spread * jnp.maximum(1.0, jnp.abs(tasks.target)) * jax.random.normal(
-        keys[1], shape
-    )
+    near_goal = tasks.target + near_spread * jnp.maximum(1.0, jnp.abs(tasks.target)) * jax.random.normal(keys[1], shape)
     x = jnp.where(is_goal & jax.random.bernoulli(keys[2], 0.6, shape), near_goal, anywhere)
     state = body.reset(keys[3], shape)
     at_reset = jax.random.bernoulli(keys[4], 0.4, shape)
@@ -61,9 +59,7 @@ def behaviour_episodes(key, body: Toy1d, count: int, length: int) -> Episodes:
     aims_at_target = jax.random.bernoulli(keys[1], 0.6, (count,))
     holds_position = jnp.where(aims_at_target, is_goal, jax.random.bernoulli(keys[2], 0.5, (count,)))
     # Some hold a set-point that misses the target by a little, as a robot or a half-trained policy does.
-    miss = jnp.where(
-        jax.random.bernoulli(keys[3], 0.7, (count,)), 0.1 * jax.random.normal(keys[4], (count,)), 0.0
-    )
+    miss = jnp.where(jax.random.bernoulli(keys[3], 0.7, (count,)), 0.1 * jax.random.normal(keys[4], (count,)), 0.0)
     aimed = tasks.target * (1.0 + miss)
     position = jnp.where(aims_at_target & is_goal, aimed, uniform(5, -25.0, 25.0))
     speed = jnp.where(aims_at_target & ~is_goal, aimed, uniform(6, -3.5, 3.5))

@@ -93,9 +93,7 @@ class TaskDistribution:
         rng = np.random.default_rng([seed, 0x7A5C])
         parts: tuple[list, list] = ([], [])
         for (_, low, high), family in zip(self.ranges, self.families, strict=True):
-            targets = (
-                rng.permutation(np.linspace(low, high, per_family)).astype(np.float32) * FAMILY_SIGN[family]
-            )
+            targets = rng.permutation(np.linspace(low, high, per_family)).astype(np.float32) * FAMILY_SIGN[family]
             for part, chosen in zip(parts, (targets[:train], targets[train:]), strict=True):
                 part.append(Tasks(np.full(len(chosen), family, np.int32), chosen))
         return tuple(Tasks(*map(np.concatenate, zip(*part, strict=True))) for part in parts)

@@ -22,9 +22,7 @@ def controlled_value(family, state):
     """
     xp = state.__array_namespace__()
     family = xp.asarray(family)
-    return _channel_value(
-        xp, xp.asarray(FAMILY_CHANNEL)[family], xp.asarray(FAMILY_KIND)[family] == JUMP, state
-    )
+    return _channel_value(xp, xp.asarray(FAMILY_CHANNEL)[family], xp.asarray(FAMILY_KIND)[family] == JUMP, state)
 
 
 def commanded_value(kind, state):
