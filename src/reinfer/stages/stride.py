@@ -61,7 +61,7 @@ class StrideConfig:
     low: str = setting("shipped:half_cheetah/low", "low-level policy: a run, a model folder or shipped:NAME")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
     seed: int = setting(0, "seed of all randomness", low=0)
-    iterations: int = setting(40, "episodes of all simulations", low=1)
+    iterations: int = setting(14, "episodes of all simulations", low=1)
     simulations: int = setting(64, "copies of the body stepped at once", low=2)
     episode_s: float = setting(12.0, "length of an episode, simulated seconds", low=0.1)
     greedy: float = setting(0.25, "fraction of the simulations that do not explore", low=0.0, high=1.0)
