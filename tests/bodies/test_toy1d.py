@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reinfer.bodies import Toy1d
-from reinfer.bodies.toy1d import HORIZON, sub_goal
+from reinfer.bodies.toy1d import HORIZON, Variation, sub_goal
 from reinfer.tasks import FAMILY_NAMES, Tasks, reward
 
 
@@ -40,16 +40,21 @@ def test_reset_law():
     assert start[:, 3].std() == pytest.approx(0.1, rel=0.03)
 
 
-def test_noise_and_time_step_spread():
+def test_episodes_vary_in_noise_and_time_step():
     state, action = jnp.zeros((20000, 6)), jnp.full((20000, 1), 0.4)
-    noisy = np.asarray(Toy1d(process_noise=0.1).step(state, action, jax.random.key(1)))
+    varied = Toy1d(process_noise=0.1, time_step_spread=1.0).variation(jax.random.key(2), (20000,))
+    travel, noise = np.asarray(varied.travel), np.asarray(varied.noise)
+    assert 0.5 <= travel.min() < 0.51 and 1.98 < travel.max() <= 2.0
+    assert np.median(travel) == pytest.approx(1.0, rel=0.03), "log-uniform: as often longer as shorter"
+    assert noise.min() < 1e-4 and 0.099 < noise.max() <= 0.1
+    full = Variation(jnp.ones(20000), jnp.full(20000, 0.1))
+    noisy = np.asarray(Toy1d().step(state, action, jax.random.key(1), full))
     np.testing.assert_allclose(noisy[:, [0, 3]].mean(0), [0.2, 2.0], atol=0.005)
     np.testing.assert_allclose(noisy[:, [0, 3]].std(0), 0.1, rtol=0.03)
-    factors = np.asarray(Toy1d(time_step_spread=1.0).travel_factor(jax.random.key(2), (20000,)))
-    assert 0.5 <= factors.min() < 0.51 and 1.98 < factors.max() <= 2.0
-    assert np.median(factors) == pytest.approx(1.0, rel=0.03), "log-uniform: as often longer as shorter"
-    assert np.all(Toy1d().travel_factor(jax.random.key(2), (5,)) == 1)
-    faster = Toy1d().step(state[:1], action[:1], travel_factor=2.0)
+    nominal = Toy1d().variation(jax.random.key(2), (5,))
+    assert np.all(nominal.travel == 1) and np.all(nominal.noise == 0)
+    farther = Variation(jnp.full(1, 2.0), jnp.zeros(1))
+    faster = Toy1d().step(state[:1], action[:1], jax.random.key(3), farther)
     np.testing.assert_allclose(faster[0, [0, 3]], [0.4, 2.0], atol=1e-6)
 
 
