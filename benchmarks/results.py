@@ -99,7 +99,9 @@ def ablation_rows(name: str) -> list[str]:
         low, high = error["interval"]
         rows.append(
             f"| {stride} | {error['mean']:.2f} | {error['iqm']:.2f} ({low:.2f} to {high:.2f}) "
-            f"| {part['mean_stride']:.1f} |"
+            f"| {part['mean_stride']:.1f} | {part['position']['settled_error_m']:.3f} "
+            f"| {part['position']['settled_fraction']:.2f} "
+            f"| {100 * part['velocity']['windowed_relative_error']:.1f} % |"
         )
     return rows
 
@@ -150,8 +152,8 @@ def page() -> str:
         "",
         f"`reinfer {COMMANDS['transfer_standard']}`; integrated error |error| / |target| dt, in s.",
         "",
-        "| stride | mean | IQM (95 % interval) | mean stride, control steps |",
-        "|---|---|---|---|",
+        "| stride | mean | IQM (95 % interval) | mean stride, control steps | position, m | settled | velocity |",
+        "|---" * 7 + "|",
         *ablation_rows("transfer_standard"),
         "",
     ]
