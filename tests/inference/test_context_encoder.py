@@ -7,7 +7,7 @@ import pytest
 
 from reinfer.bodies import Toy1d
 from reinfer.inference.context import ROW_SIZE, WINDOW, ContextWindow, append, empty_window, make_rows
-from reinfer.inference.encoder import advance, encode_prefixes, encode_window, init_encoder, read, start
+from reinfer.inference.encoder import advance, carry_of_window, encode_prefixes, init_encoder, read, row_features, start
 from reinfer.tasks import make_tasks, reward
 
 
@@ -69,7 +69,7 @@ def test_append_only_where_asked(rows):
 def test_acting_and_training_encode_alike(encoder, rows, count):
     window = window_after(rows, count)
     sequence = jnp.stack([make_rows(*row) for row in rows[:WINDOW]], axis=1)
-    by_window = encode_window(encoder, window)
+    by_window = read(encoder, carry_of_window(encoder, window))
     by_prefix = jax.tree.map(lambda leaf: leaf[:, count], encode_prefixes(encoder, sequence))
     carry = start(encoder, 4)
     for row in rows[:count]:
@@ -79,14 +79,25 @@ def test_acting_and_training_encode_alike(encoder, rows, count):
             np.testing.assert_allclose(one, two, atol=2e-5)
 
 
+def test_carry_holds_mean_and_spread_of_the_rows(encoder, rows):
+    carry = carry_of_window(encoder, window_after(rows, 9))
+    features = np.asarray(row_features(jnp.stack([make_rows(*row) for row in rows[:9]])))
+    np.testing.assert_allclose(carry.mean, features.mean(axis=0), atol=1e-5)
+    projected = features @ np.asarray(encoder.projection)
+    np.testing.assert_allclose(carry.scatter / carry.count, projected.var(axis=0), rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(carry.newest, make_rows(*rows[8]))
+
+
 def test_padding_content_is_not_seen(encoder, rows):
-    window = window_after(rows, 4)
-    dirty = ContextWindow(jnp.where(window.valid[..., None], window.rows, 7.0), window.count)
-    for one, two in zip(encode_window(encoder, window), encode_window(encoder, dirty), strict=True):
-        np.testing.assert_array_equal(one, two)
+    for count in (0, 4):
+        window = window_after(rows, count)
+        dirty = ContextWindow(jnp.where(window.valid[..., None], window.rows, 7.0), window.count)
+        pairs = zip(carry_of_window(encoder, window), carry_of_window(encoder, dirty), strict=True)
+        for one, two in pairs:
+            np.testing.assert_array_equal(one, two)
 
 
 def test_full_window_forgets_what_left_it(encoder, rows):
-    fresh = window_after(rows[8:], WINDOW)
-    for one, two in zip(encode_window(encoder, window_after(rows, 40)), encode_window(encoder, fresh), strict=True):
+    fresh, old = window_after(rows[8:], WINDOW), window_after(rows, 40)
+    for one, two in zip(carry_of_window(encoder, old), carry_of_window(encoder, fresh), strict=True):
         np.testing.assert_array_equal(one, two)

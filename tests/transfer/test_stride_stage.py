@@ -29,7 +29,8 @@ def small(tmp_path_factory):
         toy=str(folder / "toy"),
         low=str(folder / "low"),
         iterations=4,
-        simulations=4,
+        constant=1,
+        simulations=5,
         episode_s=1.0,
         hidden=8,
         batch=32,
@@ -90,10 +91,10 @@ def state_after(config, iterations=2):
 
 
 def test_learning_sees_the_task_through_rewards_only(small, monkeypatch):
-    common = make_tasks([("goal_forward", 2.0)] * 4)
+    common = make_tasks([("goal_forward", 2.0)] * 5)
 
     def seen(name, target, own_rewards):
-        tasks = make_tasks([(name, target)] * 4)
+        tasks = make_tasks([(name, target)] * 5)
         monkeypatch.setattr(StrideStage, "training_tasks", lambda *_: tasks)
         monkeypatch.setattr(stride, "reward", lambda t, state: reward(t if own_rewards else common, state))
         return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(state_after(small)[0])]
@@ -145,7 +146,7 @@ def test_a_changed_toy_agent_is_not_exported(tmp_path, small):
 def test_bad_settings_are_refused_before_any_work(tmp_path, small):
     for change, error, message in (
         ({"body": "unicorn"}, ConfigError, "body: 'unicorn' .*half_cheetah"),
-        ({"simulations": 1}, ConfigError, "simulations: 1 .*at least 2"),
+        ({"simulations": 1}, ConfigError, "simulations: 1 .*at least 5"),
         ({"toy": str(tmp_path / "none")}, ArtifactError, "no such folder"),
         ({"toy": small.low}, ArtifactError, "'low_level'; 'toy_agent' is needed"),
         ({"low": small.toy}, ArtifactError, "'toy_agent'; 'low_level' is needed"),

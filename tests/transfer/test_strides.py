@@ -12,7 +12,7 @@ from reinfer.runs.errors import ArtifactError
 from reinfer.tasks import GOAL, VELOCITY
 from reinfer.transfer import MAX_STRIDE, LearnedStride, RuleStride, StrideInputs
 from reinfer.transfer.stride_learning import Hyperparameters, empty_episodes, init_learner, learn
-from reinfer.transfer.strides import feature_size, init_stride_network, stride_features, stride_values
+from reinfer.transfer.strides import feature_size, greedy_stride, init_stride_network, stride_features, stride_values
 
 
 def inputs(kind, target, x=0.0, sure=1.0, rows=10, goal_estimate=2.0):
@@ -56,7 +56,7 @@ def test_features_do_not_hold_absolute_x():
 
 def test_learned_stride_survives_the_disk(tmp_path):
     network = init_stride_network(jax.random.key(0), feature_size(5, RANGES), 8)
-    learned = LearnedStride("point", RANGES, init_moments(feature_size(5, RANGES)), network)
+    learned = LearnedStride("point", RANGES, init_moments(feature_size(5, RANGES)), network, baseline=4)
     learned.save(tmp_path / "model", config={}, metrics={}, provenance={})
     again = LearnedStride.load(tmp_path / "model", RANGES)
     given = inputs(GOAL, 1.0)
@@ -64,6 +64,23 @@ def test_learned_stride_survives_the_disk(tmp_path):
     assert 1 <= again.choose(given)[0] <= MAX_STRIDE
     with pytest.raises(ArtifactError, match="is not a model"):
         LearnedStride.load(tmp_path, RANGES)
+
+
+def ensemble_that_says(advantages):
+    """A stride network whose members give, for any features, the advantages (members, nodes)."""
+    network = jax.tree.map(np.zeros_like, init_stride_network(jax.random.key(0), 3, 8))
+    last = network[-1]
+    bias = np.concatenate([np.zeros((len(advantages), 1)), np.asarray(advantages)], axis=1)
+    return (*network[:-1], last._replace(bias=bias.astype(np.float32)))
+
+
+def test_departs_from_the_best_constant_only_where_all_members_see_a_gain():
+    agreed = np.tile([-1.0, 0.0, -1.0, 1.0, -1.0], (4, 1))
+    doubted = agreed.copy()
+    doubted[:, 3] = [4.0, -1.0, 3.0, -1.0]
+    features, moments = np.zeros((2, 3), np.float32), init_moments(3)
+    for advantages, expected in ((agreed, 8), (doubted, 2)):
+        assert greedy_stride(moments, ensemble_that_says(advantages), features, 2).tolist() == [expected] * 2
 
 
 def ensemble_mean(learner, features):

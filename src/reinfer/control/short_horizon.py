@@ -45,7 +45,7 @@ def control_cost(
 
     def step(moment, _):
         state, seen = moment
-        belief = belief_of(inference.decoder, read(inference.encoder, seen), scale)
+        belief = belief_of(inference.decoder, read(inference.encoder, seen), seen.newest, scale)
         following = body.step(state, policy_action(policy, state, belief))
         error = -reward(tasks, following)
         cost = jnp.abs(tasks.target) * error / reach + RELATIVE_WEIGHT * jnp.minimum(error, HIGHEST_RELATIVE_ERROR)

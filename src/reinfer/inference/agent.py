@@ -15,7 +15,7 @@ from reinfer.control.belief_policy import BeliefPolicy, init_policy, policy_acti
 from reinfer.inference.belief import Belief, belief_of
 from reinfer.inference.context import WINDOW, ContextWindow
 from reinfer.inference.decoder import TargetScale, init_decoder
-from reinfer.inference.encoder import encode_window, init_encoder
+from reinfer.inference.encoder import carry_of_window, init_encoder, read
 from reinfer.inference.loss import Inference
 from reinfer.inference.melts_networks import melts_act, melts_infer, melts_template
 from reinfer.inference.mixture import MixturePrior, standard_normal_prior
@@ -56,8 +56,9 @@ def _belief_template(config: dict) -> BeliefAgent:
 
 
 def _belief_infer(params: BeliefAgent, window: ContextWindow) -> Belief:
-    posterior = encode_window(params.inference.encoder, window)
-    return belief_of(params.inference.decoder, posterior, params.scale)
+    encoder, decoder = params.inference
+    carry = carry_of_window(encoder, window)
+    return belief_of(decoder, read(encoder, carry), carry.newest, params.scale)
 
 
 def _belief_act(params: BeliefAgent, state, belief: Belief) -> jax.Array:

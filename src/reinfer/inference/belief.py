@@ -4,9 +4,20 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from reinfer.inference.context import ROW_CHANNELS
 from reinfer.inference.decoder import Decoder, TargetScale, decode_family, decode_target
 from reinfer.inference.encoder import Posterior
+from reinfer.tasks import FAMILIES
+
+#: How close, relative to it, a target that the newest reward allows must be to the decoded one to replace it.
+NEAR = 0.1
+
+#: Column of a row that holds the value reached in each family's channel.
+_REACHED = np.array(
+    [len(ROW_CHANNELS) + 1 + ROW_CHANNELS.index(f.channel) for f in FAMILIES if f.channel in ROW_CHANNELS]
+)
 
 
 class Belief(NamedTuple):
@@ -22,11 +33,26 @@ class Belief(NamedTuple):
     target: jax.Array
 
 
-def belief_of(decoder: Decoder, posterior: Posterior, scale: TargetScale) -> Belief:
-    """The belief that goes with a posterior, decoded at its mean."""
+def belief_of(decoder: Decoder, posterior: Posterior, newest, scale: TargetScale) -> Belief:
+    """The belief that goes with a posterior, decoded at its mean, its targets refined by the ``newest`` row (N, 5)."""
     probability = jax.nn.softmax(decode_family(decoder, posterior.mean))
-    target = decode_target(decoder, posterior.mean, scale)
+    target = refine_target(decode_target(decoder, posterior.mean, scale), newest)
     return Belief(posterior.mean, posterior.log_variance, probability, target)
+
+
+def refine_target(target, row) -> jax.Array:
+    """Targets (N, F) corrected to what the newest row (N, 5) says exactly, where that lies within ``NEAR``.
+
+    A reward ``r = -|q - g| / |g|`` at the value q leaves two targets, ``q / (1 + r)`` and ``q / (1 - r)``: which side
+    of the target one is on is for the encoder to remember; how far away it is, a network need not guess. A body that
+    rests a little beside its target is so told to move, and finds out if the side was wrong.
+    """
+    reached, reward = row[..., _REACHED], row[..., len(ROW_CHANNELS), None]
+    below, above = 1.0 + reward, 1.0 - reward
+    candidates = jnp.stack([reached / jnp.where(jnp.abs(below) > 1e-3, below, 1e-3), reached / above])
+    distance = jnp.abs(candidates - target)
+    closest = jnp.where(distance[0] < distance[1], candidates[0], candidates[1])
+    return jnp.where(distance.min(0) < NEAR * jnp.abs(target), closest, target)
 
 
 def most_likely(belief: Belief) -> tuple[jax.Array, jax.Array]:

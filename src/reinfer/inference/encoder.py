@@ -2,7 +2,9 @@
 
 Rewards are relative errors, so what a row says about a target is multiplicative (g = x' / (1 + r) before the target);
 rows are therefore given as logarithms beside the raw numbers, and the newest row reaches the read-out directly, so that
-a target can be expressed as a small correction of where the agent is. Padded rows leave the hidden state untouched.
+a target can be expressed as a small correction of where the agent is. What a family predicts of a row *varies* from row
+to row unless the family is the true one; so, beside the mean of the features, the read-out gets the standard deviation
+of learned projections of them (statistics pooling, Snyder et al. 2018). Padded rows leave the hidden state untouched.
 """
 
 from typing import NamedTuple
@@ -11,10 +13,13 @@ import jax
 import jax.numpy as jnp
 
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
-from reinfer.inference.context import ContextWindow
+from reinfer.inference.context import ROW_SIZE, ContextWindow
 from reinfer.inference.recurrent import GRU, gru_step, init_gru, project_inputs
 
 FEATURES = 13
+PROJECTIONS = 16
+#: Added to the variance of a projection before its logarithm: spreads below 0.003 (0.6 %) are all alike.
+_LEAST_VARIANCE = 1e-5
 _LOWEST_LOG_VARIANCE, _HIGHEST_LOG_VARIANCE = -12.0, 2.0
 
 
@@ -23,17 +28,20 @@ class Encoder(NamedTuple):
 
     embedding: MLP
     gru: GRU
+    projection: jax.Array
     readout: MLP
     shortcut: Layer
 
 
 class Carry(NamedTuple):
-    """What the encoder knows of N contexts: the GRU's state ``hidden`` (N, H), features of the ``newest`` row (N, 13),
-    ``mean`` features of all rows (N, 13) and their number ``count`` (N, 1)."""
+    """What the encoder knows of N contexts: the GRU's state ``hidden`` (N, H), the ``newest`` row (N, 5), the
+    ``mean`` features of all rows (N, 13), ``scatter``, the summed squared deviation of their projections (N, 16), and
+    their number ``count`` (N, 1)."""
 
     hidden: jax.Array
     newest: jax.Array
     mean: jax.Array
+    scatter: jax.Array
     count: jax.Array
 
 
@@ -45,12 +53,14 @@ class Posterior(NamedTuple):
 
 
 def init_encoder(key, hidden: int, latent: int) -> Encoder:
-    """Row embedding (13-H-H), GRU (H), read-out (H + 26)-H-2D and a linear shortcut 13-D."""
-    keys = jax.random.split(key, 4)
+    """Row embedding (13-H-H), GRU (H), projections 13-16, read-out (H + 42)-H-2D and a linear shortcut 13-D."""
+    keys = jax.random.split(key, 5)
+    inputs = hidden + 2 * FEATURES + PROJECTIONS
     return Encoder(
         embedding=init_mlp(keys[0], (FEATURES, hidden, hidden), weights=normal),
         gru=init_gru(keys[1], hidden, hidden),
-        readout=init_mlp(keys[2], (hidden + 2 * FEATURES, hidden, 2 * latent), output_scale=0.3, weights=normal),
+        projection=jax.random.normal(keys[4], (FEATURES, PROJECTIONS)) / jnp.sqrt(FEATURES),
+        readout=init_mlp(keys[2], (inputs, hidden, 2 * latent), output_scale=0.3, weights=normal),
         shortcut=init_mlp(keys[3], (FEATURES, latent), output_scale=0.3, weights=normal)[0],
     )
 
@@ -82,42 +92,45 @@ def row_features(rows) -> jax.Array:
 
 def start(encoder: Encoder, count: int) -> Carry:
     """The carry of ``count`` contexts without a row."""
-    features = jnp.zeros((count, FEATURES))
-    return Carry(jnp.zeros((count, encoder.gru.hidden_size)), features, features, jnp.zeros((count, 1)))
+    sizes = (encoder.gru.hidden_size, ROW_SIZE, FEATURES, PROJECTIONS, 1)
+    return Carry(*(jnp.zeros((count, size)) for size in sizes))
 
 
 def advance(encoder: Encoder, carry: Carry, row) -> Carry:
     """The carry after one more row (N, 5)."""
     features = row_features(row)
-    return _advance(encoder, carry, features, _gate_inputs(encoder, features))
+    return _advance(encoder, carry, row, features, _gate_inputs(encoder, features))
 
 
 def read(encoder: Encoder, carry: Carry) -> Posterior:
     """Posterior after the rows that ``carry`` has seen; leading axes as in its leaves."""
-    inputs = jnp.concatenate([carry.hidden, carry.newest, carry.mean], axis=-1)
+    variance = carry.scatter / jnp.maximum(carry.count, 1.0)
+    spread = 0.5 * jnp.log(variance + _LEAST_VARIANCE) / 2.0 + 1.0
+    newest = row_features(carry.newest) * (carry.count > 0)
+    inputs = jnp.concatenate([carry.hidden, newest, carry.mean, spread], axis=-1)
     output = apply_mlp(encoder.readout, inputs, jax.nn.silu)
     mean, log_variance = jnp.split(output, 2, axis=-1)
-    mean = mean + carry.newest @ encoder.shortcut.weight + encoder.shortcut.bias
+    mean = mean + newest @ encoder.shortcut.weight + encoder.shortcut.bias
     return Posterior(mean, jnp.clip(log_variance - 4.0, _LOWEST_LOG_VARIANCE, _HIGHEST_LOG_VARIANCE))
 
 
 def encode_prefixes(encoder: Encoder, rows) -> Posterior:
     """Posteriors after 0, 1, ..., T rows of each sequence: (B, T, 5) -> leaves (B, T + 1, D), in one pass."""
     features = row_features(rows)
+    begin = start(encoder, rows.shape[0])
 
     def step(carry, row):
         carry = _advance(encoder, carry, *row)
         return carry, carry
 
-    begin = start(encoder, rows.shape[0])
-    by_row = (features.swapaxes(0, 1), _gate_inputs(encoder, features).swapaxes(0, 1))
+    by_row = (rows.swapaxes(0, 1), features.swapaxes(0, 1), _gate_inputs(encoder, features).swapaxes(0, 1))
     _, carries = jax.lax.scan(step, begin, by_row)
     carries = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]).swapaxes(0, 1), begin, carries)
     return read(encoder, carries)
 
 
-def encode_window(encoder: Encoder, window: ContextWindow) -> Posterior:
-    """Posteriors after the real rows of each window; leaves (N, D). Equal to ``encode_prefixes`` of those rows."""
+def carry_of_window(encoder: Encoder, window: ContextWindow) -> Carry:
+    """The carry after the real rows of each window, equal to that after ``advance`` by each of them."""
     features = row_features(window.rows)
 
     def step(carry, row):
@@ -125,17 +138,22 @@ def encode_window(encoder: Encoder, window: ContextWindow) -> Posterior:
         moved = _advance(encoder, carry, *row)
         return jax.tree.map(lambda new, old: jnp.where(valid[:, None], new, old), moved, carry), None
 
-    by_row = (features.swapaxes(0, 1), _gate_inputs(encoder, features).swapaxes(0, 1), window.valid.T)
+    gates = _gate_inputs(encoder, features)
+    by_row = (*(leaf.swapaxes(0, 1) for leaf in (window.rows, features, gates)), window.valid.T)
     carry, _ = jax.lax.scan(step, start(encoder, window.rows.shape[0]), by_row)
-    return read(encoder, carry)
+    return carry
 
 
-def _advance(encoder: Encoder, carry: Carry, features, projected) -> Carry:
+def _advance(encoder: Encoder, carry: Carry, row, features, projected) -> Carry:
     count = carry.count + 1.0
+    deviation = features - carry.mean
+    # Welford's update: what was added is (p - old mean)(p - new mean), exact also where the spread is tiny.
+    added = jnp.square(deviation @ encoder.projection) * (carry.count / count)
     return Carry(
         gru_step(encoder.gru, carry.hidden, projected),
-        features,
-        carry.mean + (features - carry.mean) / count,
+        row,
+        carry.mean + deviation / count,
+        carry.scatter + added,
         count,
     )
 

@@ -2,8 +2,10 @@
 
 Everything else is frozen: the toy agent, its policy, the low level. Objective: the integrated error
 ``sum |error| / |target|`` of the task, which is the discounted sum of the very rewards that the agent sees;
-no label and no target is used. Every iteration is one episode of all simulations on fresh tasks, some of
-them without exploration, then double Q-learning (``transfer.stride_learning``).
+no label and no target is used. Every iteration is one episode of all simulations on fresh tasks, then double
+Q-learning (``transfer.stride_learning``). In the first iterations every simulation keeps one stride, on the same tasks
+for each: the best of these constants is the baseline from which later choices depart only where they surely gain.
+Thereafter some simulations explore and the others show how good the present policy is.
 """
 
 import hashlib
@@ -38,6 +40,7 @@ from reinfer.transfer.stride_learning import (
 )
 from reinfer.transfer.strides import (
     MAX_STRIDE,
+    NODES,
     LearnedStride,
     StrideInputs,
     feature_size,
@@ -62,9 +65,10 @@ class StrideConfig:
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
     seed: int = setting(0, "seed of all randomness", low=0)
     iterations: int = setting(14, "episodes of all simulations", low=1)
-    simulations: int = setting(64, "copies of the body stepped at once", low=2)
+    simulations: int = setting(64, "copies of the body stepped at once", low=len(NODES))
     episode_s: float = setting(12.0, "length of an episode, simulated seconds", low=0.1)
-    greedy: float = setting(0.25, "fraction of the simulations that do not explore", low=0.0, high=1.0)
+    constant: int = setting(3, "iterations of constant strides, which find the best of them", low=1)
+    greedy: float = setting(0.25, "fraction of the simulations that do not explore", low=0.01, high=1.0)
     first_exploration: float = setting(
         1.0, "chance per decision that a spell of one stride begins, at the start", low=0.0, high=1.0
     )
@@ -86,10 +90,31 @@ PRESETS = {
 
 
 class StrideState(NamedTuple):
-    """What is learned and what it is learned from."""
+    """What is learned and what it is learned from; ``constant_error`` (nodes,): summed error of each constant."""
 
     learner: StrideLearner
     episodes: Episodes
+    constant_error: np.ndarray
+
+    @property
+    def baseline(self) -> int:
+        """The best constant stride so far."""
+        return NODES[int(np.argmin(self.constant_error))]
+
+
+class _Constant:
+    """Each simulation keeps one stride of ``NODES``; neighbours differ. Keeps ``features`` as ``_Exploring`` does."""
+
+    def __init__(self, ranges, count: int):
+        self.ranges = ranges
+        self.node = np.arange(count) % len(NODES)
+
+    def choose(self, inputs: StrideInputs) -> np.ndarray:
+        self.features = np.nan_to_num(stride_features(inputs, self.ranges))
+        return np.array(NODES)[self.node]
+
+    def decided(self, due) -> None:
+        """Nothing changes."""
 
 
 class _Exploring:
@@ -101,13 +126,15 @@ class _Exploring:
     ``features`` it was shown last, for learning.
     """
 
-    def __init__(self, learner: StrideLearner, ranges, chance: float, explores, rng: np.random.Generator):
-        self.learner, self.ranges, self.chance, self.explores, self.rng = learner, ranges, chance, explores, rng
+    def __init__(self, state: StrideState, ranges, chance: float, explores, rng: np.random.Generator):
+        self.learner, self.baseline = state.learner, state.baseline
+        self.ranges, self.chance, self.explores, self.rng = ranges, chance, explores, rng
         self.spell = np.zeros(len(explores), int)
 
     def choose(self, inputs: StrideInputs) -> np.ndarray:
         self.features = np.nan_to_num(stride_features(inputs, self.ranges))
-        best = np.asarray(greedy_stride(self.learner.moments, self.learner.network, self.features))
+        learner = self.learner
+        best = np.asarray(greedy_stride(learner.moments, learner.network, self.features, self.baseline))
         return np.where(self.spell > 0, self.spell, best)
 
     def decided(self, due) -> None:
@@ -160,6 +187,7 @@ class StrideStage:
         return StrideState(
             init_learner(key, self.features, config.hidden, self.hyper),
             empty_episodes(config.replay, self.steps, config.simulations, self.features),
+            np.zeros(len(NODES)),
         )
 
     def begin(self, iteration: int) -> None:
@@ -170,18 +198,31 @@ class StrideStage:
     def iterate(self, state: StrideState, iteration: int):
         """One episode of all simulations on fresh tasks, then ``updates`` gradient steps."""
         config = self.config
-        tasks = self.training_tasks(iteration)
         rng = random.generator(config.seed, "episode", iteration)
-        explores = np.arange(config.simulations) >= self._greedy_count
-        exploring = _Exploring(state.learner, self.low_level.ranges, self._exploration(iteration), explores, rng)
-        exploring.decided(explores)
-        self.hierarchy.strides = exploring
-        episodes, metrics = self._collect(state.episodes, iteration, tasks, rng)
+        if iteration < config.constant:
+            chooser = _Constant(self.low_level.ranges, config.simulations)
+            tasks = self.training_tasks(iteration)[np.arange(config.simulations) // len(NODES)]
+        else:
+            explores = np.arange(config.simulations) >= self._greedy_count
+            chooser = _Exploring(state, self.low_level.ranges, self._exploration(iteration), explores, rng)
+            chooser.decided(explores)
+            tasks = self.training_tasks(iteration)
+        self.hierarchy.strides = chooser
+        episodes, error, metrics = self._collect(state.episodes, iteration, tasks, rng)
+        constant_error = state.constant_error
+        if iteration < config.constant:
+            whole = config.simulations // len(NODES) * len(NODES)
+            constant_error = constant_error + error[:whole].reshape(-1, len(NODES)).sum(0)
+            greedy = chooser.node == np.argmin(constant_error)
+        else:
+            greedy = ~chooser.explores
+        metrics["greedy_error_s"] = float(error[greedy].mean())
         learner = observe(state.learner, episodes.features[iteration % config.replay])
         key = random.key(config.seed, "update", iteration)
         learner, learning = learn(key, learner, episodes, self.hyper)
         metrics |= {name: float(value) for name, value in learning.items()}
-        return StrideState(learner, episodes), metrics | {"exploration": exploring.chance}
+        state = StrideState(learner, episodes, constant_error)
+        return state, metrics | {"baseline": float(state.baseline)}
 
     def training_tasks(self, iteration: int) -> Tasks:
         """Tasks of one iteration from the body's own distribution; their stream is used nowhere else."""
@@ -196,10 +237,13 @@ class StrideStage:
     @property
     def _greedy_count(self) -> int:
         """Simulations that never explore: they show how good the present policy is."""
-        return round(self.config.greedy * self.config.simulations)
+        return max(1, round(self.config.greedy * self.config.simulations))
 
     def _collect(self, episodes: Episodes, iteration: int, tasks: Tasks, rng: np.random.Generator):
-        """Write one episode over the oldest; rewards are scaled so that a constant one is its own value."""
+        """Write one episode over the oldest: (episodes, integrated error of each simulation in s, metrics).
+
+        Rewards are scaled so that a constant one is its own value.
+        """
         hierarchy, discount = self.hierarchy, self.config.discount
         slot = iteration % self.config.replay
         count = self.config.simulations
@@ -227,15 +271,13 @@ class StrideStage:
         hierarchy.choose(always=True)
         episodes.features[slot, self.steps] = hierarchy.strides.features
         filled = np.asarray(min(iteration + 1, self.config.replay), np.int32)
-        dt = hierarchy.simulation.control_dt_s
+        error *= hierarchy.simulation.control_dt_s
         metrics = {
-            "error_s": float(error.mean() * dt),
+            "error_s": float(error.mean()),
             "mean_stride": float(strides.sum() / decisions),
             "falls": float(hierarchy.fallen.sum()),
         }
-        if self._greedy_count:
-            metrics["greedy_error_s"] = float(error[: self._greedy_count].mean() * dt)
-        return episodes._replace(count=filled), metrics
+        return episodes._replace(count=filled), error, metrics
 
     # ---- result
 
@@ -248,7 +290,8 @@ class StrideStage:
         if _digest(self.toy.params) != self._frozen:
             raise RunError("the frozen toy agent changed during training; nothing was exported")
         learner = jax.device_get(state.learner)
-        learned = LearnedStride(self.body.name, self.low_level.ranges, learner.moments, learner.network)
+        ranges = self.low_level.ranges
+        learned = LearnedStride(self.body.name, ranges, learner.moments, learner.network, state.baseline)
         learned.save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)
 
 

@@ -45,7 +45,7 @@ class ToyConfig:
     """Everything a run of the default toy stage depends on."""
 
     seed: int = setting(0, "seed of all randomness", low=0)
-    iterations: int = setting(44, "mixture fits and logged rows", low=1)
+    iterations: int = setting(40, "mixture fits and logged rows", low=1)
     updates: int = setting(100, "gradient steps per iteration", low=1)
     hidden: int = setting(96, "width of the encoder", low=4)
     decoder_hidden: int = setting(64, "width of the decoder heads", low=4)
@@ -58,7 +58,8 @@ class ToyConfig:
     policy_starts: int = setting(5, "visited states per episode from which the policy is improved", low=1)
     horizon: int = setting(3, "steps over which the policy is improved", low=1)
     process_noise: float = setting(0.05, "noise of the training toy on x (m) and vx (m/s)", low=0.0)
-    time_step_spread: float = setting(0.5, "spread of the training toy's distance per step", low=0.0)
+    time_step_spread: float = setting(0.5, "spread of the distance per step in the agent's own episodes", low=0.0)
+    behaviour_time_step_spread: float = setting(9.0, "the same in episodes of random behaviours", low=0.0)
     inference_learning_rate: float = setting(1e-2, "peak learning rate of inference (Muon)", low=1e-8)
     policy_learning_rate: float = setting(1e-3, "peak learning rate of the policy (Adam)", low=1e-8)
     family_weight: float = setting(3.0, "weight of the family's cross-entropy", low=0.0)
@@ -138,7 +139,8 @@ def update(learned: Learned, index, key, config: ToyConfig, prior: MixturePrior,
         last=config.last_weight,
     )
     keys = jax.random.split(key, 3)
-    others = behaviour_episodes(keys[0], training_toy(config), config.behaviour_episodes, config.behaviour_length)
+    toy = training_toy(config, config.behaviour_time_step_spread)
+    others = behaviour_episodes(keys[0], toy, config.behaviour_episodes, config.behaviour_length)
     gradient, parts = jax.grad(inference_loss, has_aux=True)(learned.inference, others, prior, keys[1], weights, scale)
     acting = index >= config.policy_from * config.iterations * config.updates
     own_gradient, policy, policy_optimiser, cost = jax.lax.cond(
@@ -164,7 +166,13 @@ def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: Tar
     keys = jax.random.split(key, 3)
     inference, policy = learned.inference, learned.policy
     episodes, visited = policy_episodes(
-        keys[0], training_toy(config), inference, policy, scale, config.policy_episodes, config.policy_length
+        keys[0],
+        training_toy(config, config.time_step_spread),
+        inference,
+        policy,
+        scale,
+        config.policy_episodes,
+        config.policy_length,
     )
     tasks, starts = choose_starts(keys[1], episodes.tasks, visited, config.policy_starts)
     cost, gradient = jax.value_and_grad(control_cost)(policy, inference, scale, Toy1d(), tasks, *starts, config.horizon)
@@ -176,16 +184,15 @@ def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: Tar
 
 
 def cut_windows(key, episodes: Episodes) -> Episodes:
-    """As many steps as a window holds, from the start of the episodes or, as often, from a random later moment.
+    """As many steps as a window holds: from the start of the first half of the episodes, from a random moment of others.
 
     Only the latter show what an agent sees most of its life: that it has long been where it wants to be.
     """
-    later_key, offset_key = jax.random.split(key)
-    offset = jax.random.randint(offset_key, (), 0, episodes.rows.shape[1] - WINDOW + 1)
-    offset = jnp.where(jax.random.bernoulli(later_key), offset, 0)
-    rows, actions = (
-        jax.lax.dynamic_slice_in_dim(leaf, offset, WINDOW, axis=1) for leaf in (episodes.rows, episodes.actions)
-    )
+    count, length = episodes.rows.shape[:2]
+    offset = jax.random.randint(key, (count,), 0, length - WINDOW + 1)
+    offset = jnp.where(jnp.arange(count) < count // 2, 0, offset)
+    steps = (offset[:, None] + jnp.arange(WINDOW))[..., None]
+    rows, actions = (jnp.take_along_axis(leaf, steps, axis=1) for leaf in (episodes.rows, episodes.actions))
     return Episodes(episodes.tasks, rows, actions)
 
 
@@ -197,9 +204,9 @@ def choose_starts(key, tasks: Tasks, visited, count: int):
     return Tasks(*(jnp.repeat(leaf, count + 3) for leaf in tasks)), starts
 
 
-def training_toy(config: ToyConfig) -> Toy1d:
-    """The toy with the noise and the time steps of training."""
-    return Toy1d(process_noise=config.process_noise, time_step_spread=config.time_step_spread)
+def training_toy(config: ToyConfig, time_step_spread: float) -> Toy1d:
+    """The toy with the noise of training."""
+    return Toy1d(process_noise=config.process_noise, time_step_spread=time_step_spread)
 
 
 # A quarter of the compilation time saved, and no slower: these programs are matrix products in library calls.
@@ -225,7 +232,8 @@ def sample_latents(learned: Learned, key, config: ToyConfig):
     count = -(-config.mixture_points // settled)
     keys = jax.random.split(key)
     scale = target_scale(Toy1d.tasks)
-    own, _ = policy_episodes(keys[0], training_toy(config), learned.inference, learned.policy, scale, count, 2 * WINDOW)
+    toy = training_toy(config, config.time_step_spread)
+    own, _ = policy_episodes(keys[0], toy, learned.inference, learned.policy, scale, count, 2 * WINDOW)
     posterior = encode_prefixes(learned.inference.encoder, own.rows[:, -WINDOW:])
     mean, log_variance = (leaf[:, -settled:] for leaf in posterior)
     draws = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(keys[1], mean.shape)

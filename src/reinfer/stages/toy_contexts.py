@@ -33,6 +33,19 @@ class Visited(NamedTuple):
     carry: Carry
 
 
+def training_tasks(key, body: Toy1d, count: int) -> Tasks:
+    """Tasks (count,), two thirds from the toy's own ranges, the rest log-uniform from a fifth of their lower end.
+
+    A robot's goal may be nearer than any of the toy's, and there small relative errors are the hardest.
+    """
+    keys = jax.random.split(key, 3)
+    tasks = body.tasks.sample(keys[0], (count,))
+    low, high = (jnp.array([r[end] for r in body.tasks.ranges])[tasks.family] for end in (1, 2))
+    small = jnp.exp(jax.random.uniform(keys[1], (count,), minval=jnp.log(low / 5.0), maxval=jnp.log(high)))
+    keeps = jax.random.bernoulli(keys[2], 2.0 / 3.0, (count,))
+    return Tasks(tasks.family, jnp.where(keeps, tasks.target, jnp.sign(tasks.target) * small))
+
+
 def entry_states(key, body: Toy1d, tasks: Tasks, near_spread: float) -> jax.Array:
     """States (B, 6) in which episodes are entered: some at the toy's reset, the rest anywhere, often near the goal."""
     keys = jax.random.split(key, 5)
@@ -50,7 +63,7 @@ def entry_states(key, body: Toy1d, tasks: Tasks, near_spread: float) -> jax.Arra
 def behaviour_episodes(key, body: Toy1d, count: int, length: int) -> Episodes:
     """Episodes of random controllers: they hold a position or a speed, near the target or not, with random noise."""
     keys = jax.random.split(key, 12)
-    tasks = body.tasks.sample(keys[0], (count,))
+    tasks = training_tasks(keys[0], body, count)
     is_goal = jnp.asarray(FAMILY_KIND)[tasks.family] == GOAL
 
     def uniform(index, low, high):
@@ -68,7 +81,7 @@ def behaviour_episodes(key, body: Toy1d, count: int, length: int) -> Episodes:
 
     def step(state, step_key):
         action_key, body_key = jax.random.split(step_key)
-        toward = (position - state[..., 0]) / (MAX_SPEED_MPS * TIME_STEP_S)
+        toward = (position - state[..., 0]) / (MAX_SPEED_MPS * TIME_STEP_S * variation.travel)
         action = jnp.where(holds_position, toward, speed / MAX_SPEED_MPS)
         action = jnp.clip(action + noise * jax.random.normal(action_key, (count,)), -1.0, 1.0)[..., None]
         following = body.step(state, action, body_key, variation)
@@ -84,14 +97,14 @@ def policy_episodes(
 ) -> tuple[Episodes, Visited]:
     """Episodes of the agent itself with exploration noise of random size, and where they led it."""
     keys = jax.random.split(key, 5)
-    tasks = body.tasks.sample(keys[0], (count,))
+    tasks = training_tasks(keys[0], body, count)
     variation = body.variation(keys[1], (count,))
     noise = jnp.exp(jax.random.uniform(keys[2], (count, 1), minval=np.log(0.002), maxval=np.log(0.2)))
 
     def step(moment, step_key):
         state, seen = moment
         action_key, body_key = jax.random.split(step_key)
-        belief = belief_of(inference.decoder, read(inference.encoder, seen), scale)
+        belief = belief_of(inference.decoder, read(inference.encoder, seen), seen.newest, scale)
         action = policy_action(policy, state, belief)
         action = jnp.clip(action + noise * jax.random.normal(action_key, action.shape), -1.0, 1.0)
         following = body.step(state, action, body_key, variation)

@@ -30,10 +30,14 @@ HABIT_DECISIONS = 8
 #: Perceptrons in the ensemble.
 MEMBERS = 4
 
-#: Strides whose advantages are given, and what they weigh for every stride: linear in log stride, (nodes, 20).
-_NODES = (1, 2, 4, 8, 20)
+#: Standard deviations of the ensemble by which a gain must exceed zero.
+CAUTION = 2.0
+
+#: Strides whose advantages are given.
+NODES = (1, 2, 4, 8, 20)
+#: What the advantages at ``NODES`` weigh for every stride: linear in log stride, (nodes, 20).
 _INTERPOLATION = np.stack(
-    [np.interp(np.log(np.arange(1, MAX_STRIDE + 1)), np.log(_NODES), row) for row in np.eye(len(_NODES))]
+    [np.interp(np.log(np.arange(1, MAX_STRIDE + 1)), np.log(NODES), row) for row in np.eye(len(NODES))]
 ).astype(np.float32)
 
 #: Context rows beyond which counting them says nothing new.
@@ -129,14 +133,14 @@ def stride_features(inputs: StrideInputs, ranges: CommandRange) -> np.ndarray:
 
 def init_stride_network(key, features: int, hidden: int) -> MLP:
     """``MEMBERS`` perceptrons side by side (leading axis of every array), two hidden layers of ``hidden``."""
-    sizes = (features, hidden, hidden, 1 + len(_NODES))
+    sizes = (features, hidden, hidden, 1 + len(NODES))
     return jax.vmap(lambda own: init_mlp(own, sizes, output_scale=0.01))(jax.random.split(key, MEMBERS))
 
 
 def stride_values(moments: Moments, network: MLP, features):
     """Q values (..., MAX_STRIDE) of features (..., F) by one member of the ensemble.
 
-    A value plus centred advantages (Wang et al. 2016); advantages are given at the strides ``_NODES`` and
+    A value plus centred advantages (Wang et al. 2016); advantages are given at the strides ``NODES`` and
     interpolated, since neighbouring strides are worth nearly the same.
     """
     outputs = apply_mlp(network, normalise(moments, features))
@@ -145,37 +149,40 @@ def stride_values(moments: Moments, network: MLP, features):
 
 
 @jax.jit
-def greedy_stride(moments: Moments, network: MLP, features):
-    """The stride in 1..MAX_STRIDE, (...,), that is best by the ensemble's lower confidence bound.
+def greedy_stride(moments: Moments, network: MLP, features, baseline):
+    """The stride in 1..MAX_STRIDE, (...,), that is best by a lower confidence bound on what it gains over ``baseline``.
 
-    Strides differ little in value next to the error of one estimate, and the largest of twenty noisy values
-    is mostly noise; so what counts is the mean advantage minus the members' disagreement.
+    Strides differ little in value next to the error of one estimate, and the largest of twenty noisy values is mostly
+    noise. So another stride than the best constant one is chosen only where the ensemble's mean gain exceeds
+    ``CAUTION`` times its members' disagreement (after safe policy improvement with a baseline, Laroche et al. 2019).
     """
     values = jax.vmap(stride_values, in_axes=(None, 0, None))(moments, network, features)
-    advantage = values - values.mean(-1, keepdims=True)
-    return 1 + jnp.argmax(advantage.mean(0) - advantage.std(0), axis=-1)
+    gain = values - jnp.take(values, baseline - 1, axis=-1)[..., None]
+    return 1 + jnp.argmax(gain.mean(0) - CAUTION * gain.std(0), axis=-1)
 
 
 class LearnedStride:
-    """The stride of highest learned value; see ``stages.stride`` for how values are learned.
+    """The best constant stride, or where one surely gains, another; see ``stages.stride`` for how values are learned.
 
     Args:
         body: name of the robot it was learned on.
         ranges: of the low level it was learned with.
-        moments, network: as in ``greedy_stride``.
+        moments, network, baseline: as in ``greedy_stride``.
         sha256: digest of the model file, empty where it came from none.
     """
 
     name = "learned"
 
-    def __init__(self, body: str, ranges: CommandRange, moments: Moments, network: MLP, sha256: str = ""):
+    def __init__(
+        self, body: str, ranges: CommandRange, moments: Moments, network: MLP, baseline: int, sha256: str = ""
+    ):
         self.body, self.ranges, self.sha256 = body, ranges, sha256
-        self.moments, self.network = moments, network
+        self.moments, self.network, self.baseline = moments, network, baseline
 
     def choose(self, inputs: StrideInputs) -> np.ndarray:
         """Strides (N,)."""
         features = np.nan_to_num(stride_features(inputs, self.ranges))
-        return np.asarray(greedy_stride(self.moments, self.network, features))
+        return np.asarray(greedy_stride(self.moments, self.network, features, self.baseline))
 
     @classmethod
     def load(cls, folder: Path | str, ranges: CommandRange) -> "LearnedStride":
@@ -183,7 +190,7 @@ class LearnedStride:
         model = load_model(Path(folder), KIND)
         moments = Moments(*(jnp.asarray(model.arrays[f"moments/{field}"]) for field in Moments._fields))
         network = mlp_from_arrays("stride", model.arrays)
-        return cls(model.config["body"], ranges, moments, network, model.sha256)
+        return cls(model.config["body"], ranges, moments, network, model.config["baseline"], model.sha256)
 
     def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
         """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
@@ -192,7 +199,7 @@ class LearnedStride:
             folder,
             kind=KIND,
             arrays=moments | mlp_arrays("stride", self.network),
-            config={"body": self.body, "training": config},
+            config={"body": self.body, "baseline": self.baseline, "training": config},
             metrics=metrics,
             provenance=provenance,
         )
