@@ -1,6 +1,7 @@
 """The only training loop: restore, iterate, check, log, checkpoint, obey signals, export."""
 
 import logging
+import csv
 import math
 import os
 import shutil
@@ -181,11 +182,15 @@ def _export(stage: Stage, run: RunDirectory, state: State) -> None:
     """Let the stage write its model beside its final place, then move it there."""
     manifest = run.manifest()
     versions = manifest["sessions"][0]["versions"]
+    with open(run.path / "metrics.csv", newline="") as file:
+        last_row = list(csv.DictReader(file))[-1]
     story = {
+        "code": manifest["sessions"][0]["code"],
         "versions": {name: versions[name] for name in ("reinfer", "jax", "numpy")},
         "stage": stage.name,
         "seed": manifest["seed"],
         "iterations": stage.iterations,
+        "last_metrics": {name: float(value) for name, value in last_row.items() if value},
         "config_sha256": manifest["config_sha256"],
         "parents": [{"role": p["role"], "sha256": p["sha256"]} for p in manifest["parents"]],
     }

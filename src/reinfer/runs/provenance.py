@@ -49,12 +49,12 @@ def usable_cores() -> int:
 
 @functools.cache
 def code() -> dict | None:
-    """Commit of this package's source and whether tracked files differ from it; None outside a git tree."""
+    """Commit of this package's source and whether its tracked modules differ from it; None outside a git tree."""
     folder = Path(reinfer.__file__).parent
     if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None
     commit = _git(folder, "rev-parse", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", "*.py")
     return None if commit is None else {"commit": commit.strip(), "dirty": bool(changes)}
 
 
