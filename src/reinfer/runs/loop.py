@@ -1,7 +1,7 @@
 """The only training loop: restore, iterate, check, log, checkpoint, obey signals, export."""
 
-import logging
 import csv
+import logging
 import math
 import os
 import shutil
