@@ -1,4 +1,4 @@
-"""``reinfer eval toy|low|transfer``: how good a model is, for people or, with ``--json``, as one JSON object."""
+"""``reinfer eval toy|low|transfer|change``: how good a model is, for people or, with ``--json``, as one JSON object."""
 
 import json as json_format
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from reinfer.cli.parsing import parse
 from reinfer.runs.config import nearest, setting, validate
 from reinfer.runs.errors import ConfigError
 
-SUBJECTS = ("toy", "low", "transfer")
+SUBJECTS = ("toy", "low", "transfer", "change")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class EvalLowOptions:
 def run(arguments: list[str]) -> int:
     """Dispatch to what is to be evaluated."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: reinfer eval toy|low|transfer [OPTIONS]; reinfer eval toy --help tells the options of one")
+        print("usage: reinfer eval toy|low|transfer|change [OPTIONS]; reinfer eval toy --help tells the options of one")
         return 0
     subject, *rest = arguments
     if subject not in SUBJECTS:
@@ -44,6 +44,10 @@ def run(arguments: list[str]) -> int:
         from reinfer.cli.eval_transfer import run as eval_transfer
 
         return eval_transfer(rest)
+    if subject == "change":
+        from reinfer.cli.eval_change import run as eval_change
+
+        return eval_change(rest)
     if subject == "low":
         from reinfer.cli.eval_low import eval_low
 

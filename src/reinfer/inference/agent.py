@@ -15,22 +15,25 @@ from reinfer.control.belief_policy import BeliefPolicy, init_policy, policy_acti
 from reinfer.inference.belief import Belief, belief_of
 from reinfer.inference.context import WINDOW, ContextWindow
 from reinfer.inference.decoder import TargetScale, init_decoder
-from reinfer.inference.encoder import carry_of_window, init_encoder, read
+from reinfer.inference.encoder import Carry, carry_of_window, init_encoder, read
+from reinfer.inference.forgetting import carry_since_surprise
 from reinfer.inference.loss import Inference
 from reinfer.inference.melts_networks import melts_act, melts_infer, melts_template
 from reinfer.inference.mixture import MixturePrior, standard_normal_prior
 from reinfer.runs import trees
-from reinfer.runs.errors import ArtifactError
+from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.runs.models import load_model, save_model
 
 KIND = "toy_agent"
 
 
 class Architecture(NamedTuple):
-    """How one kind of agent infers and acts. ``template(config)`` has the structure and shapes of its parameters."""
+    """How one kind of agent infers and acts. ``template(config)`` has the structure and shapes of its parameters;
+    ``forgetting`` infers as ``infer`` does, from the rows since the last surprise (None where it cannot)."""
 
     template: Callable[[dict], Any]
     infer: Callable[[Any, ContextWindow], Belief]
+    forgetting: Callable[[Any, ContextWindow], Belief] | None
     act: Callable[[Any, jax.Array, Belief], jax.Array]
 
 
@@ -56,8 +59,15 @@ def _belief_template(config: dict) -> BeliefAgent:
 
 
 def _belief_infer(params: BeliefAgent, window: ContextWindow) -> Belief:
+    return _read_belief(params, carry_of_window(params.inference.encoder, window))
+
+
+def _belief_forgetting(params: BeliefAgent, window: ContextWindow) -> Belief:
+    return _read_belief(params, carry_since_surprise(params.inference, window, params.scale))
+
+
+def _read_belief(params: BeliefAgent, carry: Carry) -> Belief:
     encoder, decoder = params.inference
-    carry = carry_of_window(encoder, window)
     return belief_of(decoder, read(encoder, carry), carry.newest, params.scale)
 
 
@@ -66,8 +76,8 @@ def _belief_act(params: BeliefAgent, state, belief: Belief) -> jax.Array:
 
 
 ARCHITECTURES = {
-    "belief": Architecture(_belief_template, _belief_infer, _belief_act),
-    "melts": Architecture(melts_template, melts_infer, melts_act),
+    "belief": Architecture(_belief_template, _belief_infer, _belief_forgetting, _belief_act),
+    "melts": Architecture(melts_template, melts_infer, None, melts_act),
 }
 
 
@@ -81,16 +91,27 @@ class ToyAgent:
         sha256: digest of the model file, empty where it came from none.
     """
 
-    width = WINDOW
-
     def __init__(self, architecture: str, params, sizes: dict, metrics: dict | None = None, sha256: str = ""):
         self.architecture, self.params, self.sizes = architecture, params, sizes
         self.metrics, self.sha256 = metrics or {}, sha256
         self._functions = ARCHITECTURES[architecture]
+        self.remember()
+
+    def remember(self, width: int = WINDOW, forget: bool | None = None) -> "ToyAgent":
+        """Read the last ``width`` rows, and of these, if ``forget``, only those since the last surprise.
+
+        By default an agent forgets if its architecture can. Raises ConfigError where it cannot; returns itself.
+        """
+        able = self._functions.forgetting is not None
+        if forget and not able:
+            raise ConfigError(f"forget: an agent of architecture {self.architecture!r} cannot tell a surprise")
+        self.width, self.forget = width, able if forget is None else forget
+        return self
 
     def infer(self, window: ContextWindow) -> Belief:
         """Beliefs (N,) after the rows of ``window``; pure, may be jitted."""
-        return self._functions.infer(self.params, window)
+        infer = self._functions.forgetting if self.forget else self._functions.infer
+        return infer(self.params, window)
 
     def act(self, state, belief: Belief) -> jax.Array:
         """The toy's own action (N, 1) in [-1, 1], deterministic, in task-space states (N, 6)."""

@@ -47,12 +47,17 @@ def refine_target(target, row) -> jax.Array:
     of the target one is on is for the encoder to remember; how far away it is, a network need not guess. A body that
     rests a little beside its target is so told to move, and finds out if the side was wrong.
     """
-    reached, reward = row[..., _REACHED], row[..., len(ROW_CHANNELS), None]
+    reached, reward = rewarded_value(row), row[..., len(ROW_CHANNELS), None]
     below, above = 1.0 + reward, 1.0 - reward
     candidates = jnp.stack([reached / jnp.where(jnp.abs(below) > 1e-3, below, 1e-3), reached / above])
     distance = jnp.abs(candidates - target)
     closest = jnp.where(distance[0] < distance[1], candidates[0], candidates[1])
     return jnp.where(distance.min(0) < NEAR * jnp.abs(target), closest, target)
+
+
+def rewarded_value(row) -> jax.Array:
+    """The value reached in the channel of each family, (..., F), in rows (..., 5)."""
+    return row[..., _REACHED]
 
 
 def most_likely(belief: Belief) -> tuple[jax.Array, jax.Array]:

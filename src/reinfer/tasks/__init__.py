@@ -13,6 +13,7 @@ from reinfer.tasks.families import (
     family_index,
 )
 from reinfer.tasks.rewards import commanded_value, controlled_value, reward
+from reinfer.tasks.schedules import Schedule, make_schedule
 
 __all__ = [
     "CHANNELS",
@@ -23,11 +24,13 @@ __all__ = [
     "KINDS",
     "STAND",
     "VELOCITY",
+    "Schedule",
     "TaskDistribution",
     "Tasks",
     "commanded_value",
     "controlled_value",
     "family_index",
+    "make_schedule",
     "make_tasks",
     "reward",
 ]
