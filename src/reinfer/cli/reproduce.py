@@ -1,15 +1,14 @@
 """``reinfer reproduce``: everything from nothing to the report, by the commands that a user would type one by one.
 
 Runs lie at fixed places below ``--runs``, results below ``--out``, so that the same command again finds what is done,
-skips it, and goes on where it stopped. ``summary.json`` keys: ``command``, ``body``, ``preset``, ``seeds``,
-``finished``, ``report`` (path), ``seconds`` (sum over steps), ``wall_s`` (wall-clock seconds of all sessions, each up to
-its last finished step), ``figures`` (null until finished) and ``steps``: per step ``command``, ``result`` (path),
-``seconds`` and, of a training, ``sha256`` of its weights, of an evaluation, ``made_from`` (file -> sha256). Seconds of a
-training are those of its iterations over all sessions, without the work that a kill undid.
+skips it, and goes on where it stopped. Keys of ``summary.json``: ``command``, ``body``, ``preset``, ``seeds``,
+``finished``, ``report`` (path), ``seconds`` (sum over steps), ``wall_s`` (wall-clock seconds of all sessions, each up
+to its last finished step), ``figures`` (null until finished) and ``steps``: per step ``command``, ``result`` (path),
+``seconds`` and, of a training, ``sha256`` of its weights, of an evaluation, ``made_from`` (file -> sha256). Seconds of
+a training are those of its iterations over all sessions, without the work that a kill undid.
 """
 
 import time
-
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -172,4 +171,5 @@ def lines(summary: dict) -> list[str]:
     """For a person: seconds per step, then the figures."""
     table = [f"{title:<24} {step['seconds']:>8.1f} s" for title, step in summary["steps"].items()]
     found = [f"{name}: {value}" for name, value in summary["figures"].items()]
-    return ["", *table, f"{'in all':<24} {summary['seconds']:>8.1f} s", f"{'wall clock':<24} {summary['wall_s']:>8.1f} s", "", *found, ""]
+    totals = [f"{'in all':<24} {summary['seconds']:>8.1f} s", f"{'wall clock':<24} {summary['wall_s']:>8.1f} s"]
+    return ["", *table, *totals, "", *found, ""]
