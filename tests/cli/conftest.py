@@ -15,8 +15,8 @@ LAUNCHER = Path(__file__).parent / "launcher.py"
 class Command:
     """The command line in a working folder."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, launcher: Path = LAUNCHER):
+        self.folder, self.launcher = folder, launcher
         self.environment = {
             **os.environ,
             "JAX_PLATFORMS": "cpu",
@@ -27,7 +27,7 @@ class Command:
     def start(self, *arguments) -> subprocess.Popen:
         """Start it and do not wait."""
         return subprocess.Popen(
-            [sys.executable, str(LAUNCHER), *map(str, arguments)],
+            [sys.executable, str(self.launcher), *map(str, arguments)],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -54,3 +54,9 @@ class Command:
 @pytest.fixture
 def command(tmp_path) -> Command:
     return Command(tmp_path)
+
+
+@pytest.fixture
+def line_command(tmp_path) -> Command:
+    """The command with stages that only draw lines: see ``line_stages``."""
+    return Command(tmp_path, LAUNCHER.with_name("reproduce_launcher.py"))

@@ -17,8 +17,9 @@ from reinfer.runs.signals import Preempted
 COMMANDS = {
     "train": "train a stage from nothing: toy, low or stride",
     "resume": "continue a run that was stopped or died",
-    "eval": "how good a model is: toy, low or transfer",
+    "eval": "how good a model is: toy, low, transfer, change or robustness",
     "transfer": "a robot whose task is unknown, moved by the toy's agent",
+    "reproduce": "everything from nothing to the report; the same command again goes on where it stopped",
     "demo": "the shipped models at work on a robot, ending in a report",
     "plot": "figures: learning curves, latent map, tracks, belief, strides",
     "video": "watch a recorded rollout",
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return _dispatch(arguments)
+        return dispatch(arguments)
     except ReinferError as error:
         print(f"reinfer: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -47,7 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 141
 
 
-def _dispatch(arguments: list[str]) -> int:
+def dispatch(arguments: list[str]) -> int:
+    """Run one command and return its exit code; errors are raised."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
         return 0

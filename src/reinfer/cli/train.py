@@ -1,7 +1,7 @@
 """``reinfer train STAGE``: preset, overridden by a TOML file, overridden by options."""
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import tyro
 
@@ -28,6 +28,35 @@ def run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
         return 0
+    wanted = read_training(arguments)
+    options, config = wanted.options, wanted.config
+
+    from reinfer.runs.compilation import enable_cache
+    from reinfer.runs.directory import RunDirectory
+    from reinfer.runs.loop import fit
+    from reinfer.runs.provenance import command_line
+
+    enable_cache()
+    stage = build(wanted.classes, config)
+    made = RunDirectory.create(options.runs, wanted.stage, config, command_line(), stage.parents(), options.name)
+    print(f"run: {made.path}", flush=True)
+    fit(stage, made, progress=options.progress, checkpoint_interval_s=options.checkpoint_interval_s)
+    if made.model.exists():
+        print(f"model: {made.model}")
+    return 0
+
+
+class Wanted(NamedTuple):
+    """A training as the command line asks for it: ``classes`` as ``load_stage`` gives them, ``config`` validated."""
+
+    stage: str
+    classes: dict[type, type]
+    options: TrainOptions
+    config: Any
+
+
+def read_training(arguments: list[str]) -> Wanted:
+    """What ``reinfer train`` is asked for by ``arguments``. Raises ConfigError on a mistake; nothing is made."""
     name, *rest = arguments
     classes, presets = load_stage(name)
     prog = f"reinfer train {name}"
@@ -37,21 +66,7 @@ def run(arguments: list[str]) -> int:
     kind = type(presets[early.preset])
     loaded = load(kind, presets[early.preset], early.config)
     chosen = parse(_options_of(kind, loaded), prog, rest)
-    options, config = validate(chosen.options), validate(chosen.settings)
-
-    from reinfer.runs.compilation import enable_cache
-    from reinfer.runs.directory import RunDirectory
-    from reinfer.runs.loop import fit
-    from reinfer.runs.provenance import command_line
-
-    enable_cache()
-    stage = build(classes, config)
-    made = RunDirectory.create(options.runs, name, config, command_line(), stage.parents(), options.name)
-    print(f"run: {made.path}", flush=True)
-    fit(stage, made, progress=options.progress, checkpoint_interval_s=options.checkpoint_interval_s)
-    if made.model.exists():
-        print(f"model: {made.model}")
-    return 0
+    return Wanted(name, classes, validate(chosen.options), validate(chosen.settings))
 
 
 def _own_options(arguments: list[str], prog: str) -> TrainOptions:

@@ -12,6 +12,9 @@ PREEMPTED_EXIT_CODE = 75
 
 _log = logging.getLogger("reinfer")
 
+#: The request of the outermost ``watch`` that is open.
+_open: list["StopRequest"] = []
+
 
 class Preempted(SystemExit):
     """A run saved its state and stopped on request; uncaught, it ends the program with exit code 75."""
@@ -40,12 +43,17 @@ def watch():
 
     A thread reads the signals from the wake-up pipe, because a Python handler would have to wait for a
     compilation or a long computation to return. Python lets only the main thread set handlers: elsewhere
-    nothing is caught.
+    nothing is caught. Within another ``watch``, its request is yielded: what was asked for before the inner
+    block was entered, or between two of them, is not lost.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
+    if _open:
+        yield _open[0]
+        return
+    _open.append(request)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     thread = threading.Thread(target=_read_signals, args=(reader, request), name="signals", daemon=True)
@@ -55,6 +63,7 @@ def watch():
     try:
         yield request
     finally:
+        _open.clear()
         for number, handler in former.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup)
