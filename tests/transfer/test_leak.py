@@ -61,8 +61,8 @@ class PeeksAtPadding(ToyPolicyAgent):
         super().__init__(FilterAgent())
         self.hint = jnp.asarray(tasks.target) * 1e-6
 
-    def decide(self, window, task_state, step):
-        decision = super().decide(window, task_state, step)
+    def decide(self, parameters, window, situation):
+        decision = super().decide(parameters, window, situation)
         return decision._replace(target=decision.target + self.hint * (window.count < 32))
 
 

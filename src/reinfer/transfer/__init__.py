@@ -1,12 +1,13 @@
 """Reuse on a robot: belief -> sub-goal -> stride -> low level, in one rollout that everything else uses."""
 
-from reinfer.transfer.agents import Decision, OracleAgent, RandomAgent, ToyPolicyAgent, ZeroAgent
+from reinfer.transfer.agents import Agent, Decision, OracleAgent, RandomAgent, Situation, ToyPolicyAgent, ZeroAgent
 from reinfer.transfer.hierarchy import Hierarchy, rollout
 from reinfer.transfer.record import RolloutRecord, load_record, save_record
 from reinfer.transfer.strides import MAX_STRIDE, FixedStride, LearnedStride, RuleStride, StrideInputs
 
 __all__ = [
     "MAX_STRIDE",
+    "Agent",
     "Decision",
     "FixedStride",
     "Hierarchy",
@@ -15,6 +16,7 @@ __all__ = [
     "RandomAgent",
     "RolloutRecord",
     "RuleStride",
+    "Situation",
     "StrideInputs",
     "ToyPolicyAgent",
     "ZeroAgent",
