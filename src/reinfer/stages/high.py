@@ -63,12 +63,12 @@ class HighConfig:
     exploration: float = setting(0.3, "standard deviation that the policy starts from and tends to", low=0.01, high=1.0)
     noise_s: float = setting(0.5, "time in which exploration noise forgets, simulated seconds", low=0.0)
     hidden: tuple[int, ...] = setting((128, 128), "widths of policy and critics", low=1)
-    temperature: float = setting(1e-2, "weight of the entropy at the start; tuned to the exploration", low=1e-8)
-    discount: float = setting(0.99, "per control step", low=0.0, high=0.9999)
+    temperature: float = setting(1e-3, "weight of the entropy at the start; tuned to the exploration", low=1e-8)
+    discount: float = setting(0.97, "per control step", low=0.0, high=0.9999)
     learning_rate: float = setting(5e-4, "of critics and temperature (Adam)", low=1e-8)
     policy_rate: float = setting(0.3, "learning rate of the policy relative to that", low=0.0)
     warm_up: int = setting(5, "first episodes, after which only critics learn", low=0)
-    target_rate: float = setting(0.005, "share of the critics that their targets take on", low=0.0, high=1.0)
+    target_rate: float = setting(0.02, "share of the critics that their targets take on", low=0.0, high=1.0)
     batch: int = setting(256, "transitions per gradient step", low=1)
     updates: int = setting(600, "gradient steps per episode", low=1)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
@@ -142,8 +142,9 @@ class HighStage:
                 f" {self.steps_per_iteration} and there must be more than judging = {config.judging} of them"
             )
         self.features = feature_size(observation)
-        # Normal entropy of the wished standard deviation; squashing takes little of it.
-        entropy = ACTIONS * (0.5 * math.log(2.0 * math.pi * math.e) + math.log(config.exploration))
+        # Of a normal action with the wished standard deviation, less what squashing takes of it (to second order).
+        normal = 0.5 * math.log(2.0 * math.pi * math.e) + math.log(config.exploration)
+        entropy = ACTIONS * (normal - config.exploration**2)
         self.hyper = Hyperparameters(
             config.discount, config.target_rate, config.learning_rate, entropy, normalised_critics=True
         )
@@ -191,7 +192,8 @@ class HighStage:
         moments = update_moments(state.moments, jnp.asarray(transitions.inputs))
         replay = add_transitions(state.replay, transitions)
         key = random.key(config.seed, "update", iteration)
-        sac, learning = learn(key, state.sac, moments, replay, replay.stored, self.hyper, config.batch, config.updates)
+        hyper = self.hyper._replace(policy_rate=config.policy_rate if iteration >= config.warm_up else 0.0)
+        sac, learning = learn(key, state.sac, moments, replay, replay.stored, hyper, config.batch, config.updates)
         metrics |= {name: float(value) for name, value in learning.items()}
         return HighState(sac, moments, replay, state.judged), metrics | {"error_s": float(error.mean())}
 

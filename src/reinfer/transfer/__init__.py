@@ -3,6 +3,7 @@
 from reinfer.transfer.agents import Agent, Decision, OracleAgent, RandomAgent, Situation, ToyPolicyAgent, ZeroAgent
 from reinfer.transfer.hierarchy import Hierarchy, rollout
 from reinfer.transfer.record import RolloutRecord, load_record, save_record
+from reinfer.transfer.relearned import RelearnedAgent
 from reinfer.transfer.strides import MAX_STRIDE, FixedStride, LearnedStride, RuleStride, StrideInputs
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "LearnedStride",
     "OracleAgent",
     "RandomAgent",
+    "RelearnedAgent",
     "RolloutRecord",
     "RuleStride",
     "Situation",
