@@ -4,13 +4,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from transfer_doubles import FilterAgent, point_hierarchy, untrained_low_level, untrained_toy
+from transfer_doubles import (
+    RANGES,
+    FilterAgent,
+    point_hierarchy,
+    untrained_correction,
+    untrained_low_level,
+    untrained_toy,
+)
 
 from reinfer.bodies import HALF_CHEETAH
 from reinfer.inference.context import empty_window
 from reinfer.simulation import BatchSimulation
 from reinfer.tasks import make_tasks, reward
-from reinfer.transfer import FixedStride, Hierarchy, OracleAgent, RuleStride, ToyPolicyAgent, rollout
+from reinfer.transfer import FixedStride, Hierarchy, OracleAgent, RelearnedAgent, RuleStride, ToyPolicyAgent, rollout
+from reinfer.transfer.relearned import feature_size
 
 ONE = make_tasks([("goal_forward", 5.1), ("goal_backward", -3.14), ("velocity_forward", 1.15)])
 OTHER = make_tasks([("velocity_backward", -2.35), ("goal_forward", 9.02), ("goal_backward", -9.02)])
@@ -61,19 +69,38 @@ class PeeksAtPadding(ToyPolicyAgent):
         super().__init__(FilterAgent())
         self.hint = jnp.asarray(tasks.target) * 1e-6
 
-    def decide(self, window, task_state, step):
-        decision = super().decide(window, task_state, step)
+    def decide(self, parameters, window, situation):
+        decision = super().decide(parameters, window, situation)
         return decision._replace(target=decision.target + self.hint * (window.count < 32))
+
+
+def relearned(toy, observation, body="point"):
+    """An untrained correction above ``toy`` for body observations of length ``observation``."""
+    return RelearnedAgent(toy, 6, body, RANGES, untrained_correction(feature_size(observation)))
+
+
+class PeeksAtObservation(RelearnedAgent):
+    """Leaks the task into what the high level takes for the body's own observation."""
+
+    def __init__(self, tasks):
+        super().__init__(FilterAgent(), 6, "point", RANGES, untrained_correction(feature_size(5)))
+        self.hint = jnp.asarray(tasks.target)[:, None]
+
+    def decide(self, parameters, window, situation):
+        return super().decide(parameters, window, situation._replace(observation=situation.observation + self.hint))
 
 
 HONEST = {
     "filter on a point": point(lambda _: ToyPolicyAgent(FilterAgent(), 6)),
     "toy agent on the half-cheetah": cheetah(lambda _: ToyPolicyAgent(untrained_toy(), 6)),
+    "relearned on a point": point(lambda _: relearned(FilterAgent(), 5)),
+    "relearned on the half-cheetah": cheetah(lambda _: relearned(untrained_toy(), 17, "half_cheetah")),
 }
 LEAKY = {
     "told": point(OracleAgent),
     "shape": point(lambda tasks: ToyPolicyAgent(PeeksAtShape(tasks))),
     "padding": point(PeeksAtPadding),
+    "observation": point(PeeksAtObservation),
     "told, on the half-cheetah": cheetah(OracleAgent),
 }
 

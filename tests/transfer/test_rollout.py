@@ -17,6 +17,7 @@ from reinfer.transfer import (
     OracleAgent,
     RandomAgent,
     RuleStride,
+    Situation,
     ToyPolicyAgent,
     ZeroAgent,
     load_record,
@@ -183,12 +184,13 @@ def test_sub_goal_is_where_the_toy_would_be():
     tasks = make_tasks([("goal_forward", 4.0), ("velocity_backward", -2.0)])
     window = append(window, state, reward(tasks, reached), reached)
     belief = filter_agent.infer(window)
+    situation = Situation(reached, jnp.zeros((2, 0)), jnp.ones(2), jnp.int32(1))
     toy, action_state = Toy1d(), reached
     for steps in range(1, 8):
         action = filter_agent.act(action_state, belief)
         expected = sub_goal(action_state, action)
         action_state = toy.step(action_state, action)
-        decision = ToyPolicyAgent(filter_agent, steps).decide(window, reached, 0)
+        decision = ToyPolicyAgent(filter_agent, steps).decide((), window, situation)
         wanted = np.where(decision.kind == GOAL, *expected)
         np.testing.assert_allclose(decision.target, wanted, rtol=1e-5)
     with pytest.raises(ValueError, match="toy_steps: 0"):

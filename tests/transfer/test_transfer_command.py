@@ -3,11 +3,14 @@
 import json
 
 import pytest
-from transfer_doubles import untrained_low_level, untrained_toy
+from transfer_doubles import untrained_correction, untrained_low_level, untrained_toy
 
+from reinfer.bodies import HALF_CHEETAH
 from reinfer.cli import eval_transfer, transfer
+from reinfer.inference.agent import ToyAgent
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
-from reinfer.transfer import load_record
+from reinfer.transfer import RelearnedAgent, load_record
+from reinfer.transfer.relearned import feature_size
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +43,34 @@ def test_eval_prints_exactly_one_json_object(models, capsys):
     assert report["tasks"] == "standard" and len(report["by_task"]) == 12 and report["ablation"] == {}
 
 
+def test_the_relearned_high_level_is_judged_beside_the_toy(models, tmp_path, capsys):
+    toy = ToyAgent.load(models[1])
+    correction = untrained_correction(feature_size(17))
+    agent = RelearnedAgent(toy, 6, "half_cheetah", HALF_CHEETAH.commands, correction)
+    agent.save(tmp_path / "high", config={}, metrics={}, provenance={})
+    chosen = [*models, "--policy", "relearned", "--high", str(tmp_path / "high"), "--stride", "20"]
+    assert transfer.run([*chosen, "--out", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "relearned is told rewards only" in text and text.index("relearned") < text.index("toy ")
+    report = json.loads((tmp_path / "out" / "transfer.json").read_text())
+    assert report["policy"] == "relearned" and set(report["position"]) == set(report["toy"]["position"])
+    judged, beside = (load_record(tmp_path / "out" / f"{n}_stride_20_seed0.safetensors") for n in ("relearned", "toy"))
+    assert not (judged.command_target == beside.command_target).all()
+    untrained_toy(1).save(tmp_path / "toy", config={}, metrics={}, provenance={})
+    chosen[1] = str(tmp_path / "toy")
+    with pytest.raises(ArtifactError, match="learned above another toy agent"):
+        transfer.run([*chosen, "--out", str(tmp_path / "other")])
+
+
 @pytest.mark.parametrize(
     "arguments, error, message",
     [
         (["--body", "unicorn"], ConfigError, "body: 'unicorn' .*half_cheetah"),
         (["--tasks", "easy"], ConfigError, "tasks: 'easy' .*standard, heldout"),
-        (["--policy", "magic"], ConfigError, "policy: 'magic' .*toy"),
+        (["--policy", "magic"], ConfigError, "policy: 'magic' .*toy, relearned"),
+        (["--policy", "relearned", "--high", "a", "b"], ConfigError, "high: 2 given for 1 toy agents"),
+        (["--high", "a"], ConfigError, "high: given, but policy is 'toy'; it must be 'relearned'"),
+        (["--policy", "relearned", "--high", "nowhere"], ArtifactError, "nowhere: no such folder"),
         (["--stride", "0"], ConfigError, "stride: '0' .*learned, rule or 1 to 20"),
         (["--stride", "fast"], ConfigError, "stride: 'fast' .*learned, rule or 1 to 20"),
         (["--seeds", "0"], ConfigError, "seeds: 0 .*between 1 and 100"),

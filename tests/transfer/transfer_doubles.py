@@ -15,10 +15,12 @@ from reinfer.control.commands import Commands, feature_size, restrict
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
 from reinfer.control.normalisation import init_moments
+from reinfer.control.sac import init_sac
 from reinfer.inference.agent import ARCHITECTURES, ToyAgent
 from reinfer.inference.belief import Belief
 from reinfer.tasks import GOAL
 from reinfer.transfer import Hierarchy, ToyPolicyAgent
+from reinfer.transfer.relearned import ACTIONS, Correction
 
 RANGES = CommandRange()
 DT = 0.05
@@ -99,6 +101,13 @@ class PointLowLevel:
 def point_hierarchy(strides, count=8, agent=None, fall_at_x=np.inf) -> Hierarchy:
     agent = agent or ToyPolicyAgent(FilterAgent())
     return Hierarchy(PointSimulation(count, fall_at_x), PointLowLevel(), agent, strides)
+
+
+def untrained_correction(inputs: int, seed: int = 0) -> Correction:
+    """Networks of a relearned high level that corrects at random, wherever its critics happen to like it."""
+    sac = init_sac(jax.random.key(seed), inputs, ACTIONS, (8, 8), 0.1)
+    loud = jax.tree.map(lambda leaf: 50.0 * leaf, sac.policy[-1])
+    return Correction((*sac.policy[:-1], loud), sac.critics, init_moments(inputs), jnp.float32(1.0))
 
 
 def untrained_toy(seed: int = 0) -> ToyAgent:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reinfer.cli.parsing import parse
 from reinfer.cli.report import describe_model, draw_clips, write_report
-from reinfer.cli.transfer import LEARNED, TransferOptions, keep, prepare
+from reinfer.cli.transfer import LEARNED, RELEARNED, TransferOptions, keep, prepare
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import RunError
@@ -79,6 +79,7 @@ def _play(options: DemoOptions, progress):
 
 
 _AGENTS = {
+    "relearned": "the high level relearned on this robot, told nothing",
     "toy": "the toy's policy, told nothing",
     "oracle": "an oracle",
     "random": "random",
@@ -104,7 +105,14 @@ def model_references(options: DemoOptions) -> list[str]:
     seeds = range(options.seeds)
     toys = options.toy or [f"shipped:toy/seed{seed}" for seed in seeds]
     strides = options.stride_model or [f"shipped:{options.body}/stride/seed{seed}" for seed in seeds]
-    return [*toys, options.low or f"shipped:{options.body}/low", *(strides if options.stride == LEARNED else ())]
+    high = options.high or [f"shipped:{options.body}/high/seed{seed}" for seed in seeds]
+    low = options.low or f"shipped:{options.body}/low"
+    return [
+        *toys,
+        low,
+        *(strides if options.stride == LEARNED else ()),
+        *(high if options.policy == RELEARNED else ()),
+    ]
 
 
 def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
@@ -117,7 +125,7 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
     from reinfer.viewing.tracks import tracks_figure
     from reinfer.viewing.video import frame_count
 
-    records = [contest.records["toy", c.strides.name, c.seed] for c in contestants]
+    records = [contest.records[c.policy, c.strides.name, c.seed] for c in contestants]
     task = progress.add_task("figures", total=5)
     for name, draw in (("tracks", tracks_figure), ("belief", belief_figure), ("strides", stride_figure)):
         save_figure(draw(records), folder / f"{name}.png")

@@ -8,8 +8,9 @@ under ``settled_error``, ``relative_error``, ``integrated_error_s`` the mean, th
 its stratified bootstrap 95 % interval. ``integrated_error_s`` is the integral of |error| / |target| in
 seconds. ``fall_rate``; ``class_accuracy_by_rows`` and ``target_error_by_rows`` (relative, of the most likely
 family) against the number of context rows, null where no episode had so many; ``mean_stride`` in control
-steps; ``by_family``. ``oracle`` (told the task), ``random`` and ``zero`` hold the same. ``by_task``: means
-over seeds. ``ablation``: the same summary for the other stride policies, with ``--ablation``.
+steps; ``by_family``. ``oracle`` (told the task), ``random`` and ``zero`` hold the same, and so does ``toy`` beside a
+relearned ``policy``. ``by_task``: means over seeds. ``ablation``: the same summary for the other stride policies, with
+``--ablation``.
 """
 
 import json as json_format

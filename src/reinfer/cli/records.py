@@ -7,14 +7,15 @@ from reinfer.runs.errors import ArtifactError
 REPORT_FILE = "transfer.json"
 
 
-def find_records(folder: Path, contest: dict, agent: str = "toy") -> list[Path]:
-    """Record files of ``agent`` under the contest's own strides, one per training seed.
+def find_records(folder: Path, contest: dict) -> list[Path]:
+    """Record files of the agent judged under the contest's own strides, one per training seed.
 
     Args:
         folder: what ``reinfer transfer`` wrote.
         contest: the results in it.
     Raises ArtifactError if one is missing.
     """
+    agent = contest["policy"]
     paths = [folder / f"{agent}_stride_{contest['stride']}_seed{seed}.safetensors" for seed in contest["seeds"]]
     for path in paths:
         if not path.is_file():
@@ -42,7 +43,7 @@ def load_records(references) -> list:
 
 def load_contest(folder: Path) -> dict:
     """The results that ``reinfer transfer`` wrote to ``folder``. Raises ArtifactError if there are none."""
-    return load_json(folder / REPORT_FILE, ("position", "velocity", "by_task", "stride", "seeds"))
+    return load_json(folder / REPORT_FILE, ("position", "velocity", "by_task", "policy", "stride", "seeds"))
 
 
 def load_json(path, keys) -> dict:

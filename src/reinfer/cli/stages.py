@@ -14,6 +14,7 @@ STAGES = {
         "reinfer.stages.stride:StrideStage",
         "how long to pursue each sub-goal before inferring again",
     ),
+    "high": ("reinfer.stages.high:HighStage", "corrections of the toy policy's sub-goals for one robot"),
 }
 
 

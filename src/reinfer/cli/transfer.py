@@ -14,25 +14,31 @@ from reinfer.runs.files import replace_file, to_json
 #: Choices of ``--stride`` besides a number.
 LEARNED, RULE = "learned", "rule"
 
-#: The agent judged, and its comparators.
-AGENTS = ("toy", "oracle", "random", "zero")
+#: Choices of ``--policy``.
+TOY, RELEARNED = "toy", "relearned"
+
+#: The agents judged, and their comparators.
+AGENTS = (RELEARNED, TOY, "oracle", "random", "zero")
 
 
 @dataclass(frozen=True, slots=True)
 class TransferOptions:
-    """Reuse toy agents on a robot: the toy's own policy, told nothing but rewards, moves it by sub-goals.
+    """Reuse toy agents on a robot: told nothing but rewards, they move it by sub-goals.
 
-    Always beside it: an oracle that is told the task, a random agent, one that does nothing.
+    Always beside them: an oracle that is told the task, a random agent, one that does nothing.
     """
 
     body: str = setting("half_cheetah", "robot", choices=tuple(ROBOTS))
     tasks: str = setting("standard", "the 12 published tasks or 120 random ones", choices=("standard", "heldout"))
-    policy: str = setting("toy", "what chooses sub-goals: the policy learned on the toy", choices=("toy",))
+    policy: str = setting(
+        TOY, "what chooses sub-goals: the toy's policy, or as relearned on the robot", choices=(TOY, RELEARNED)
+    )
     stride: str = setting(LEARNED, "control steps between looks: learned, rule, or a number from 1 to 20")
     seeds: int = setting(1, "shipped pairs of toy agent and learned stride to use, from seed 0 on", low=1, high=100)
     toy: tuple[str, ...] = setting((), "toy agents in place of the shipped ones: runs or model folders")
     low: str | None = setting(None, "low-level policy in place of the shipped one: a run or a model folder")
     stride_model: tuple[str, ...] = setting((), "learned strides in place of the shipped ones, one per toy agent")
+    high: tuple[str, ...] = setting((), "relearned high levels in place of the shipped ones, one per toy agent")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
     out: str | None = setting(None, "folder for report and records; by default runs/transfer/TIME")
@@ -53,7 +59,7 @@ def run(arguments: list[str]) -> int:
 
 def prepare(options: TransferOptions):
     """Load everything that ``options`` name: (contest, contestants). Raises ConfigError or ArtifactError."""
-    check_stride(options)
+    check_models(options)
     from reinfer.bodies import robot
     from reinfer.control.low_level_policy import LowLevelPolicy
     from reinfer.evaluation.transfer import Contest, Contestant
@@ -67,14 +73,15 @@ def prepare(options: TransferOptions):
     contest = Contest(
         robot(options.body), low_level, options.tasks, toy_steps=options.toy_steps, threads=options.threads
     )
-    contestants = [
-        Contestant(seed, ToyAgent.load(resolve(toy)), strides_of(options, seed, contest))
-        for seed, toy in enumerate(toys)
-    ]
+    contestants = []
+    for seed, reference in enumerate(toys):
+        toy = ToyAgent.load(resolve(reference))
+        relearned = relearned_of(options, seed, toy, contest) if options.policy == RELEARNED else None
+        contestants.append(Contestant(seed, toy, strides_of(options, seed, contest), relearned))
     return contest, contestants
 
 
-def check_stride(options: TransferOptions) -> None:
+def check_models(options: TransferOptions) -> None:
     """Raise ConfigError if the options on strides and models do not fit together."""
     from reinfer.transfer.strides import MAX_STRIDE
 
@@ -86,9 +93,12 @@ def check_stride(options: TransferOptions) -> None:
     toys = len(options.toy) or options.seeds
     if options.toy and options.seeds not in (1, len(options.toy)):
         raise ConfigError(f"seeds: {options.seeds} does not fit the {len(options.toy)} given by toy")
-    if options.stride_model and len(options.stride_model) != toys:
-        given = len(options.stride_model)
-        raise ConfigError(f"stride_model: {given} given for {toys} toy agents; there must be one for each")
+    for name in ("stride_model", "high"):
+        given = len(getattr(options, name))
+        if given not in (0, toys):
+            raise ConfigError(f"{name}: {given} given for {toys} toy agents; there must be one for each")
+    if options.high and options.policy != RELEARNED:
+        raise ConfigError(f"high: given, but policy is {options.policy!r}; it must be {RELEARNED!r}")
 
 
 def strides_of(options: TransferOptions, seed: int, contest, stride: str | None = None):
@@ -110,6 +120,17 @@ def strides_of(options: TransferOptions, seed: int, contest, stride: str | None 
     return learned
 
 
+def relearned_of(options: TransferOptions, seed: int, toy, contest):
+    """The relearned high level of the contestant ``seed``. Raises ArtifactError where it does not fit the others."""
+    from reinfer.transfer.relearned import RelearnedAgent
+
+    folder = resolve(options.high[seed] if options.high else f"shipped:{options.body}/high/seed{seed}")
+    agent = RelearnedAgent.load(folder, toy, contest.low_level.ranges)
+    if agent.body != options.body:
+        raise ArtifactError(f"{folder} was learned on body {agent.body!r}, not on {options.body!r}")
+    return agent
+
+
 def keep(contest, report: dict, folder: Path) -> None:
     """Write ``transfer.json`` and one record per agent, stride and seed."""
     from reinfer.transfer.record import save_record
@@ -127,8 +148,9 @@ def summary(report: dict) -> list[str]:
     columns = ("settled at", "settled", "off by", "settled", "error s", "%")
     lines.append(f"{'':<10} {'position':>22} {'velocity':>22} {'integrated':>11} {'falls':>6}")
     lines.append("{:<10} {:>12} {:>9} {:>12} {:>9} {:>11} {:>6}".format("agent", *columns))
-    lines += [_agent_line(name, report if name == "toy" else report[name]) for name in AGENTS]
-    lines += ["", "the oracle is told the task; toy is told rewards only"]
+    judged = report["policy"]
+    lines += [_agent_line(name, report.get(name, report)) for name in AGENTS if name == judged or name in report]
+    lines += ["", f"the oracle is told the task; {judged} is told rewards only"]
     if report["n_tasks"] <= 20:
         lines += ["", f"{'task':<26} {'error':>10} {'settled':>9} {'after':>8}"]
         lines += [_task_line(row) for row in report["by_task"]]

@@ -22,19 +22,22 @@ _EPSILON = 1e-5
 
 class Batch(NamedTuple):
     """B transitions: ``inputs`` and ``next_inputs`` (B, I) of policy and critics; ``actions`` (B, A) in
-    [-1, 1]; ``rewards`` (B,); ``terminal`` (B,), 1 where no value follows (never for a time limit)."""
+    [-1, 1]; ``rewards`` (B,); ``terminal`` (B,), 1 where no value follows (never for a time limit); ``discounts``
+    (B,) of the value that follows, for actions of different lengths, or None for the common one."""
 
     inputs: jax.Array
     actions: jax.Array
     rewards: jax.Array
     next_inputs: jax.Array
     terminal: jax.Array
+    discounts: jax.Array | None = None
 
 
 class Hyperparameters(NamedTuple):
     """Constants of an update; the defaults are the published ones.
 
-    ``target_rate``: share of the critics that their targets take on per update. ``target_entropy``: entropy
+    ``target_rate``: share of the critics that their targets take on per update. ``policy_rate``: learning rate of the
+    policy relative to the others'; 0 trains critics of the policy as it is. ``target_entropy``: entropy
     in nats, summed over actions, to which the temperature is tuned (-A is usual); None keeps it constant.
     ``normalised_critics``: layer normalisation (Ba et al. 2016, without gain and bias) before every
     activation of critics and targets. On the toy, told its task, it halved the updates to a given return;
@@ -46,6 +49,7 @@ class Hyperparameters(NamedTuple):
     learning_rate: float = 3e-4
     target_entropy: float | None = None
     normalised_critics: bool = False
+    policy_rate: float = 1.0
 
 
 class SacState(NamedTuple):
@@ -64,12 +68,18 @@ class SacState(NamedTuple):
     temperature_adam: optax.OptState
 
 
-def init_sac(key, inputs: int, actions: int, hidden, temperature: float) -> SacState:
-    """Fresh networks with ``hidden`` widths; target critics are copies of the critics."""
+def init_sac(key, inputs: int, actions: int, hidden, temperature: float, std: float = 1.0, critic_scale: float = 1.0):
+    """Fresh networks with ``hidden`` widths; target critics are copies of the critics.
+
+    First actions have means near 0 and, before squashing, standard deviations near ``std``; ``critic_scale`` is that of
+    the critics' last weights, where values and their differences are small.
+    """
     policy_key, critic_key = jax.random.split(key)
     policy = init_mlp(policy_key, (inputs, *hidden, 2 * actions), output_scale=0.01, weights=normal)
+    spread = jnp.concatenate([jnp.zeros(actions), jnp.full(actions, jnp.log(std))])
+    policy = (*policy[:-1], policy[-1]._replace(bias=spread))
     sizes = (inputs + actions, *hidden, 1)
-    critics = jax.vmap(lambda k: init_mlp(k, sizes, weights=normal))(jax.random.split(critic_key))
+    critics = jax.vmap(lambda k: init_mlp(k, sizes, critic_scale, normal))(jax.random.split(critic_key))
     log_temperature = jnp.log(jnp.float32(temperature))
     adam = optax.scale_by_adam()
     return SacState(
@@ -122,7 +132,8 @@ def soft_targets(key, state: SacState, batch: Batch, hyper: Hyperparameters):
     actions, log_density = sample_action(key, state.policy, batch.next_inputs)
     value = values(state.targets, batch.next_inputs, actions, hyper.normalised_critics).min(0)
     soft_value = value - jnp.exp(state.log_temperature) * log_density
-    return batch.rewards + hyper.discount * (1.0 - batch.terminal) * soft_value
+    discount = hyper.discount if batch.discounts is None else batch.discounts
+    return batch.rewards + discount * (1.0 - batch.terminal) * soft_value
 
 
 def critic_loss(critics: MLP, batch: Batch, targets, hyper: Hyperparameters):
@@ -158,12 +169,13 @@ def update(key, state: SacState, batch: Batch, hyper: Hyperparameters):
     )
     error, critic_gradient = jax.value_and_grad(critic_loss)(state.critics, batch, targets, hyper)
 
-    policy, policy_adam = _adam_step(state.policy, policy_gradient, state.policy_adam, hyper)
-    critics, critic_adam = _adam_step(state.critics, critic_gradient, state.critic_adam, hyper)
+    policy_rate = hyper.policy_rate * hyper.learning_rate
+    policy, policy_adam = _adam_step(state.policy, policy_gradient, state.policy_adam, policy_rate)
+    critics, critic_adam = _adam_step(state.critics, critic_gradient, state.critic_adam, hyper.learning_rate)
     log_temperature, temperature_adam = state.log_temperature, state.temperature_adam
     if hyper.target_entropy is not None:
         gradient = jax.grad(temperature_loss)(log_temperature, log_density, hyper.target_entropy)
-        log_temperature, temperature_adam = _adam_step(log_temperature, gradient, temperature_adam, hyper)
+        log_temperature, temperature_adam = _adam_step(log_temperature, gradient, temperature_adam, hyper.learning_rate)
     new_state = SacState(
         policy=policy,
         critics=critics,
@@ -183,6 +195,6 @@ def update(key, state: SacState, batch: Batch, hyper: Hyperparameters):
     return new_state, metrics
 
 
-def _adam_step(parameters, gradient, adam_state, hyper: Hyperparameters):
+def _adam_step(parameters, gradient, adam_state, rate: float):
     direction, adam_state = optax.scale_by_adam().update(gradient, adam_state)
-    return jax.tree.map(lambda p, d: p - hyper.learning_rate * d, parameters, direction), adam_state
+    return jax.tree.map(lambda p, d: p - rate * d, parameters, direction), adam_state

@@ -23,11 +23,18 @@ from reinfer.transfer import (
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One training seed: a toy agent and the stride policy learned with it (or any other stride policy)."""
+    """One training seed: a toy agent, the stride policy learned with it (or any other stride policy), and the high
+    level relearned above it (``transfer.RelearnedAgent``) if that is what is judged."""
 
     seed: int
     toy: object
     strides: object
+    relearned: object | None = None
+
+    @property
+    def policy(self) -> str:
+        """What is judged: ``relearned`` or ``toy``."""
+        return "toy" if self.relearned is None else self.relearned.name
 
 
 @dataclass(slots=True)
@@ -67,8 +74,9 @@ class Contest:
         return self.records[place]
 
     def agents(self, contestant: Contestant) -> dict:
-        """The agent judged and its comparators, by the key under which they are reported."""
-        return {
+        """The agent judged, first, and its comparators, by the key under which they are reported."""
+        relearned = {} if contestant.relearned is None else {contestant.policy: contestant.relearned}
+        return relearned | {
             "toy": ToyPolicyAgent(contestant.toy, self.toy_steps),
             "oracle": OracleAgent(self.tasks),
             "random": RandomAgent(self.low_level.ranges, contestant.seed),
@@ -79,20 +87,21 @@ class Contest:
         """The report of ``evaluate`` (see there) for these contestants.
 
         Args:
-            ablation: stride policies to put beside the contestants' own, all with the toy agents.
+            ablation: stride policies to put beside the contestants' own, all with the agents judged.
         """
-        scores = {}
+        scores, judged = {}, contestants[0].policy
         for contestant in contestants:
             for name, agent in self.agents(contestant).items():
                 record = self.play(agent, contestant.strides, contestant.seed)
                 scores.setdefault(name, []).append(measure(record))
-        report = self._summary(scores["toy"])
-        report |= {name: self._summary(scores[name]) for name in ("oracle", "random", "zero")}
-        report["by_task"] = _by_task(self.tasks, scores["toy"])
+        report = self._summary(scores[judged])
+        report |= {name: self._summary(found) for name, found in scores.items() if name != judged}
+        report["by_task"] = _by_task(self.tasks, scores[judged])
         report["ablation"] = self._ablation(contestants, ablation)
         return report | {
             "body": self.body.name,
             "tasks": self.task_set,
+            "policy": judged,
             "stride": contestants[0].strides.name,
             "n_tasks": self.tasks.count,
             "seeds": [contestant.seed for contestant in contestants],
@@ -108,7 +117,7 @@ class Contest:
             return rows
         choices = [None, *ablation]
         for choice in choices:
-            found = [measure(self.play(self.agents(c)["toy"], choice or c.strides, c.seed)) for c in contestants]
+            found = [measure(self.play(self.agents(c)[c.policy], choice or c.strides, c.seed)) for c in contestants]
             name = (choice or contestants[0].strides).name
             rows[name] = self._summary(found)
         return rows

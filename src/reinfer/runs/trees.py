@@ -1,5 +1,7 @@
 """Training state as named leaves: canonical form, signature, copies on the host, finiteness, restoration."""
 
+import hashlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,6 +43,14 @@ def named_leaves(state) -> dict:
 def to_host(state) -> dict[str, np.ndarray]:
     """NumPy arrays by leaf name; PRNG keys as their raw words."""
     return {name: _host_leaf(leaf) for name, leaf in named_leaves(state).items()}
+
+
+def digest(state) -> str:
+    """SHA-256 of all arrays of ``state``, to see whether anything changed."""
+    found = hashlib.sha256()
+    for leaf in jax.tree.leaves(state):
+        found.update(np.asarray(leaf).tobytes())
+    return found.hexdigest()
 
 
 def require_finite(arrays: dict[str, np.ndarray], where: str) -> None:

@@ -8,7 +8,6 @@ for each: the best of these constants is the baseline from which later choices d
 Thereafter some simulations explore and the others show how good the present policy is.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from reinfer.bodies import ROBOTS, robot
 from reinfer.control.low_level_policy import KIND as LOW_LEVEL_KIND
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.inference.agent import ToyAgent
-from reinfer.runs import random
+from reinfer.runs import random, trees
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ArtifactError, RunError
@@ -42,6 +41,7 @@ from reinfer.transfer.strides import (
     MAX_STRIDE,
     NODES,
     LearnedStride,
+    SimulationStrides,
     StrideInputs,
     feature_size,
     greedy_stride,
@@ -102,16 +102,17 @@ class StrideState(NamedTuple):
         return NODES[int(np.argmin(self.constant_error))]
 
 
-class _Constant:
+class _Constant(SimulationStrides):
     """Each simulation keeps one stride of ``NODES``; neighbours differ. Keeps ``features`` as ``_Exploring`` does."""
 
     def __init__(self, ranges, count: int):
         self.ranges = ranges
         self.node = np.arange(count) % len(NODES)
+        super().__init__(np.array(NODES)[self.node])
 
     def choose(self, inputs: StrideInputs) -> np.ndarray:
         self.features = np.nan_to_num(stride_features(inputs, self.ranges))
-        return np.array(NODES)[self.node]
+        return super().choose(inputs)
 
     def decided(self, due) -> None:
         """Nothing changes."""
@@ -176,7 +177,7 @@ class StrideStage:
         self.hierarchy = Hierarchy(simulation, self.low_level, agent, strides=None)
 
         self.features = feature_size(self.body.observation_size(simulation.model), self.low_level.ranges)
-        self._frozen = _digest(self.toy.params)
+        self._frozen = trees.digest(self.toy.params)
 
     # ---- state
 
@@ -287,17 +288,9 @@ class StrideStage:
 
     def export(self, state: StrideState, folder: Path, provenance: dict) -> None:
         """Write the stride policy as a model folder. Raises RunError if the toy agent in memory changed."""
-        if _digest(self.toy.params) != self._frozen:
+        if trees.digest(self.toy.params) != self._frozen:
             raise RunError("the frozen toy agent changed during training; nothing was exported")
         learner = jax.device_get(state.learner)
         ranges = self.low_level.ranges
         learned = LearnedStride(self.body.name, ranges, learner.moments, learner.network, state.baseline)
         learned.save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)
-
-
-def _digest(parameters) -> str:
-    """SHA-256 of all arrays of a tree."""
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(parameters):
-        digest.update(np.asarray(leaf).tobytes())
-    return digest.hexdigest()

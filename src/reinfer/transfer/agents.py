@@ -1,10 +1,10 @@
 """Who chooses sub-goals: the toy's own policy on the inferred belief, and labelled comparators beside it.
 
-An agent is a pure function ``decide(window, task_state, step) -> Decision`` with the attributes ``name`` and
-``width`` (rows of context it reads). It gets nothing else; only the comparator that says so knows the tasks.
+An agent is a pure function ``decide(parameters, window, situation) -> Decision``. It gets nothing else; only the
+comparator that says so knows the tasks.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,19 +24,49 @@ if TYPE_CHECKING:
 TOY_FAMILIES = 4
 
 
+class Situation(NamedTuple):
+    """What an agent may look at besides its context; N simulations.
+
+    ``task_state`` (N, 6); ``observation`` (N, O) the body's own, without absolute x; ``elapsed`` (N,) control steps
+    since the last decision, 0 at the start; ``step`` scalar, control steps since the start of the episode.
+    """
+
+    task_state: jax.Array
+    observation: jax.Array
+    elapsed: jax.Array
+    step: jax.Array
+
+
 class Decision(NamedTuple):
     """Sub-goals of N simulations and the belief behind them.
 
     ``kind`` (N,) index into ``tasks.KINDS``; ``target`` (N,) absolute, SI units, not yet limited to what
-    the low level was trained on; ``belief``: leaves with leading axis N.
+    the low level was trained on; ``belief``: leaves with leading axis N; ``memo``: what a learning agent wants kept.
     """
 
     kind: jax.Array
     target: jax.Array
     belief: Belief
+    memo: Any = ()
 
 
-class ToyPolicyAgent:
+class Agent:
+    """What every agent has.
+
+    ``name`` in reports; ``width``: rows of context it reads; ``parameters``: a tree of arrays given back to
+    ``decide``. They may be exchanged between episodes, their shapes kept, without compiling anything anew.
+    """
+
+    name: str
+    width: int
+    parameters: Any = ()
+
+    def decide(self, parameters, window: ContextWindow, situation: Situation) -> Decision:
+        """Sub-goals of all N simulations; pure, compiled by the hierarchy."""
+        raise NotImplementedError
+
+
+class ToyPolicyAgent(Agent):
     """Belief from the context, action from the toy's policy, sub-goal from the toy's dynamics.
 
     The sub-goal is where the toy, standing in the robot's place, would be after ``toy_steps`` steps of its
@@ -57,17 +87,22 @@ class ToyPolicyAgent:
         self.toy, self.toy_steps = toy, toy_steps
         self.width = toy.width
 
-    def decide(self, window: ContextWindow, task_state, step) -> Decision:
+    def decide(self, parameters, window: ContextWindow, situation: Situation) -> Decision:
         """Sub-goals of the most likely family's kind; see the class."""
         belief = self.toy.infer(window)
         kind = jnp.asarray(FAMILY_KIND)[jnp.argmax(belief.family_probability, axis=-1)]
+        position, velocity = self.look_ahead(belief, situation.task_state)
+        return Decision(kind, jnp.where(kind == GOAL, position, velocity), belief)
+
+    def look_ahead(self, belief: Belief, task_state) -> tuple[jax.Array, jax.Array]:
+        """Absolute position (m) and velocity (m/s) sub-goals, each (N,), from states (N, 6)."""
         for _ in range(self.toy_steps):
             position, velocity = sub_goal(task_state, self.toy.act(task_state, belief))
             task_state = _toy_state(position, velocity)
-        return Decision(kind, jnp.where(kind == GOAL, position, velocity), belief)
+        return position, velocity
 
 
-class OracleAgent:
+class OracleAgent(Agent):
     """Comparator that is TOLD the tasks: commands their targets at once. The bound set by the low level."""
 
     name = "oracle"
@@ -76,7 +111,7 @@ class OracleAgent:
     def __init__(self, tasks: Tasks):
         self.tasks = Tasks(jnp.asarray(tasks.family), jnp.asarray(tasks.target, jnp.float32))
 
-    def decide(self, window, task_state, step) -> Decision:
+    def decide(self, parameters, window, situation) -> Decision:
         """The true kind and target."""
         family, target = self.tasks
         probability = jax.nn.one_hot(family, TOY_FAMILIES)
@@ -84,7 +119,7 @@ class OracleAgent:
         return Decision(jnp.asarray(FAMILY_KIND)[family], target, belief)
 
 
-class RandomAgent:
+class RandomAgent(Agent):
     """Comparator that knows nothing: goals and velocities drawn afresh over all that the low level can do."""
 
     name = "random"
@@ -93,26 +128,26 @@ class RandomAgent:
     def __init__(self, ranges: CommandRange, seed: int):
         self.ranges, self.seed = ranges, seed
 
-    def decide(self, window, task_state, step) -> Decision:
+    def decide(self, parameters, window, situation) -> Decision:
         """A fresh draw for every simulation."""
-        kind_key, size_key = jax.random.split(random.key(self.seed, "random agent", step))
-        shape = task_state.shape[:1]
+        kind_key, size_key = jax.random.split(random.key(self.seed, "random agent", situation.step))
+        shape = situation.task_state.shape[:1]
         kind = jnp.where(jax.random.bernoulli(kind_key, 0.5, shape), GOAL, VELOCITY)
         size = jax.random.uniform(size_key, shape, minval=-1.0, maxval=1.0)
         ahead, speed = size * self.ranges.goal_m, size * self.ranges.speed_mps[1]
-        target = jnp.where(kind == GOAL, task_state[:, CHANNELS.index("x")] + ahead, speed)
+        target = jnp.where(kind == GOAL, situation.task_state[:, CHANNELS.index("x")] + ahead, speed)
         return Decision(kind, target, _ignorant(shape[0]))
 
 
-class ZeroAgent:
+class ZeroAgent(Agent):
     """Comparator that does nothing: commands zero velocity."""
 
     name = "zero"
     width = 1
 
-    def decide(self, window, task_state, step) -> Decision:
+    def decide(self, parameters, window, situation) -> Decision:
         """Stand still."""
-        count = task_state.shape[0]
+        count = situation.task_state.shape[0]
         return Decision(jnp.full(count, VELOCITY), jnp.zeros(count), _ignorant(count))
 
 

@@ -15,6 +15,7 @@ from reinfer.control.commands import Commands, clamp_commands
 from reinfer.inference.belief import Belief
 from reinfer.inference.context import ContextWindow, append, empty_window
 from reinfer.tasks import Tasks, reward
+from reinfer.transfer.agents import Decision, Situation
 from reinfer.transfer.record import RolloutRecord
 from reinfer.transfer.strides import HABIT_DECISIONS, MAX_STRIDE, StrideInputs
 
@@ -36,10 +37,10 @@ class Hierarchy:
         self.simulation, self.low_level, self.agent, self.strides = simulation, low_level, agent, strides
         self._decide = jax.jit(self._extend_and_decide)
 
-    def _extend_and_decide(self, window: ContextWindow, row, ended, due, state, step):
+    def _extend_and_decide(self, parameters, window: ContextWindow, row, ended, due, situation: Situation):
         """Decisions after the present row where a stride is under way; the row stays where one is due."""
         extended = append(window, *row, where=ended)
-        decision = self.agent.decide(extended, state, step)
+        decision = self.agent.decide(parameters, extended, situation)
         kept = jax.tree.map(lambda new, old: _where(due, new, old), extended, window)
         return kept, decision
 
@@ -57,12 +58,14 @@ class Hierarchy:
         self.habit = np.zeros(count)
         self.commands = Commands(np.zeros(count, int), np.zeros(count))
         self.belief: Belief | None = None
+        self.decision: Decision | None = None
 
     def choose(self, always: bool = False) -> np.ndarray:
         """Decide where a stride has run out; comes before each ``advance``. Returns where, (N,) bool.
 
         With ``always`` agent and stride policy are asked even if nobody is due. What they are shown of a
-        simulation that is not due is what they would be shown if its stride ended now; nothing comes of it.
+        simulation that is not due is what they would be shown if its stride ended now; nothing comes of it. What
+        the agent decided when it was last asked is kept in ``decision``.
         """
         due = (self.elapsed >= self.stride) & ~self.fallen
         if not (due.any() or always):
@@ -70,12 +73,18 @@ class Hierarchy:
         row = (self.stride_start, self.reward, self.state)
         row = tuple(np.asarray(part, np.float32) for part in row)
         ended = self.elapsed > 0
-        state, step = row[2], jnp.int32(self.step_index)
-        self.window, decision = self._decide(self.window, row, ended, due, state, step)
-        decision = jax.device_get(decision)
+        observation = np.nan_to_num(self.simulation.observation())
+        situation = Situation(
+            row[2],
+            observation.astype(np.float32),
+            self.elapsed.astype(np.int32),
+            np.int32(self.step_index),
+        )
+        self.window, decision = self._decide(self.agent.parameters, self.window, row, ended, due, situation)
+        self.decision = decision = jax.device_get(decision)
         commands = clamp_commands(Commands(decision.kind, decision.target), self.state, self.low_level.ranges)
         inputs = StrideInputs(
-            np.nan_to_num(self.simulation.observation()),
+            observation,
             self.state.copy(),
             commands,
             decision.belief,

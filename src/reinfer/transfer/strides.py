@@ -74,6 +74,19 @@ class FixedStride:
         return np.full(len(inputs.rows), self.length)
 
 
+class SimulationStrides:
+    """Every simulation keeps its own of ``lengths`` (N,), each 1 to ``MAX_STRIDE``."""
+
+    name = "by simulation"
+
+    def __init__(self, lengths):
+        self.lengths = np.asarray(lengths)
+
+    def choose(self, inputs: StrideInputs) -> np.ndarray:
+        """Strides (N,)."""
+        return self.lengths
+
+
 class RuleStride:
     """By distance and belief: look again soon while unsure; else when half of the way should be done.
 
