@@ -51,6 +51,7 @@ class LowLevelConfig:
     """Everything a run of the low-level stage depends on."""
 
     body: str = setting("half_cheetah", "robot that learns", choices=tuple(ROBOTS))
+    timing: str | None = setting(None, "how physics is stepped: fast, stock, ...; None: the body's own")
     kinds: tuple[str, ...] = setting(("goal", "velocity"), "kinds of command to learn", choices=KINDS)
     seed: int = setting(0, "seed of all randomness", low=0)
     iterations: int = setting(1000, "updates in all", low=1)
@@ -89,7 +90,7 @@ class LowLevelStage:
                 f"minibatches: {config.minibatches} is not allowed; it must divide simulations x horizon"
                 f" = {config.simulations * config.horizon}"
             )
-        self.body = robot(config.body)
+        self.body = robot(config.body, config.timing)
         self.ranges = restrict(self.body.commands, config.kinds)
         self.iterations = config.iterations
         self.sync_interval = 25
@@ -238,7 +239,7 @@ class LowLevelStage:
         """The deterministic policy in ``state``."""
         width = self.policy_inputs
         moments = Moments(state.moments.mean[:width], state.moments.variance[:width], state.moments.count)
-        return LowLevelPolicy(self.body.name, self.ranges, moments, state.networks.policy)
+        return LowLevelPolicy(self.body.name, self.ranges, moments, state.networks.policy, timing=self.body.timing)
 
     def export(self, state: LearnerState, folder: Path, provenance: dict) -> None:
         """Write the policy as a model folder."""
