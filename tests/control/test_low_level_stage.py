@@ -186,6 +186,19 @@ def test_every_robot_trains_and_its_policy_remembers_the_timing(name, timing, tm
     assert found["goal_error_m"] > 0
 
 
+def test_speeds_asked_for_grow_and_episodes_begin_at_speed():
+    stage = LowLevelStage(replace(SMALL, speed_ramp=0.5, moving_starts=1.0, relative_speed=True))
+    fastest = []
+    for iteration in (0, 50):
+        stage.begin(iteration)
+        fastest.append(np.abs(stage.commands.target[stage.commands.kind == VELOCITY]).max())
+    assert fastest[0] <= 0.75 < fastest[1]
+    assert np.median(np.abs(stage.simulation.qvel[:, 0])) > 0.3
+    whole, _ = run(stage, stage.init(), range(2))
+    again, _ = run(LowLevelStage(stage.config), stage.init(), range(2))
+    assert same(whole, again)
+
+
 def test_other_models_are_not_policies(tmp_path):
     with pytest.raises(ArtifactError):
         LowLevelPolicy.load(tmp_path)
