@@ -6,7 +6,7 @@ and the time limit end a trajectory for the purpose of credit but not its value;
 end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
@@ -74,10 +74,17 @@ class LowLevelConfig:
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
 
+#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed.
+_LEGGED = LowLevelConfig(
+    discount=0.99, relative_speed=True, speed_ramp=0.4, moving_starts=0.5, target_kl=0.015, anneal_from=0.6
+)
+
 PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
+    "walker2d": replace(_LEGGED, body="walker2d"),
+    "hopper": replace(_LEGGED, body="hopper"),
 }
 
 
