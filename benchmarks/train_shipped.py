@@ -25,7 +25,10 @@ BODY = "half_cheetah"
 def commands() -> dict[str, list[tuple[str, list[str]]]]:
     """Per stage: (place among the shipped models, options of ``reinfer train``)."""
     return {
-        "low": [(f"{BODY}/low", ["low", "--body", BODY])],
+        "low": [
+            (f"{BODY}/low", ["low", "--body", BODY]),
+            *((f"{body}/low", ["low", "--preset", body]) for body in ("walker2d", "hopper")),
+        ],
         "toy": [(f"toy/seed{seed}", ["toy", "--seed", str(seed)]) for seed in SEEDS],
         "stride": [
             (

@@ -4,8 +4,10 @@ import mujoco
 import numpy as np
 import pytest
 
-from reinfer.bodies import ROBOTS, robot
+from reinfer.bodies import ROBOTS, Timing, robot
 from reinfer.tasks import CHANNELS, FAMILIES, FAMILY_NAMES
+
+ALL_TIMINGS = [(name, timing) for name, body in sorted(ROBOTS.items()) for timing in body.timings]
 
 
 @pytest.fixture(params=sorted(ROBOTS))
@@ -18,9 +20,9 @@ def model(body):
     return body.model()
 
 
-def some_state(model, count=5):
+def states_near_rest(model, count=5):
     rng = np.random.default_rng(0)
-    return rng.uniform(-0.3, 0.3, (count, model.nq)), rng.normal(0, 3, (count, model.nv))
+    return model.qpos0 + rng.uniform(-0.1, 0.1, (count, model.nq)), rng.normal(0, 3, (count, model.nv))
 
 
 def test_is_registered_under_its_own_name(body):
@@ -29,22 +31,40 @@ def test_is_registered_under_its_own_name(body):
         robot("unicorn")
 
 
-def test_root_joints_are_x_z_pitch(body, model):
-    kinds = [model.jnt_type[j] for j in range(3)]
-    assert kinds == [mujoco.mjtJoint.mjJNT_SLIDE, mujoco.mjtJoint.mjJNT_SLIDE, mujoco.mjtJoint.mjJNT_HINGE]
-    np.testing.assert_array_equal(model.jnt_axis[:3], [[1, 0, 0], [0, 0, 1], [0, 1, 0]])
-    assert model.nq == model.nv
-
-
 def test_task_space_map(body, model):
-    qpos, qvel = some_state(model)
+    qpos, qvel = states_near_rest(model)
     state = body.task_state(qpos, qvel)
     assert state.shape == (5, len(CHANNELS)) and body.channels == CHANNELS
-    np.testing.assert_array_equal(state, np.column_stack([qpos[:, :3], qvel[:, :3]]))
+    np.testing.assert_array_equal(state[:, 0], qpos[:, 0])
+    np.testing.assert_array_equal(state[:, 3], qvel[:, 0])
+    np.testing.assert_array_equal(body.task_state(qpos[2], qvel[2]), state[2])
+
+
+def test_rates_are_the_rates_of_the_positions(body, model):
+    """vx, vz and the pitch rate against finite differences of MuJoCo's own integration of positions."""
+    qpos, qvel = states_near_rest(model)
+    state = body.task_state(qpos, qvel)
+    for position, velocity, expected in zip(qpos, qvel, state, strict=True):
+        before, after = position.copy(), position.copy()
+        mujoco.mj_integratePos(model, before, velocity, -1e-5)
+        mujoco.mj_integratePos(model, after, velocity, 1e-5)
+        moved = body.task_state(after, velocity)[:3] - body.task_state(before, velocity)[:3]
+        np.testing.assert_allclose(moved / 2e-5, expected[3:], rtol=1e-6, atol=1e-6)
+
+
+def test_pitch_is_rotation_about_y_and_moving_forward_is_positive_x(body, model):
+    """Positive pitch turns the trunk's front down, as seen by MuJoCo's kinematics."""
+    data = mujoco.MjData(model)
+    velocity = np.zeros(model.nv)
+    velocity[2 if model.nq == model.nv else 4] = 1.0
+    mujoco.mj_integratePos(model, data.qpos, velocity, 0.3)
+    mujoco.mj_kinematics(model, data)
+    assert body.task_state(data.qpos, velocity)[2] == pytest.approx(0.3)
+    assert data.xmat[1].reshape(3, 3)[2, 0] == pytest.approx(-np.sin(0.3))
 
 
 def test_moving_the_body_along_the_line_changes_no_observation(body, model):
-    qpos, qvel = some_state(model)
+    qpos, qvel = states_near_rest(model)
     seen = body.observation(qpos, qvel)
     assert seen.shape == (5, body.observation_size(model))
     moved = qpos.copy()
@@ -53,14 +73,11 @@ def test_moving_the_body_along_the_line_changes_no_observation(body, model):
     assert np.abs(body.observation(qpos, 1e6 * qvel)).max() <= 10.0
 
 
-def test_falls(body, model):
-    qpos, qvel = some_state(model)
+def test_rest_is_no_fall_but_a_state_that_is_not_finite_is(body, model):
+    qpos, qvel = np.tile(model.qpos0, (3, 1)), np.zeros((3, model.nv))
     assert not body.fallen(qpos, qvel).any()
-    over = np.nextafter(body.fall_pitch_rad, 10)
-    qpos[0, 2], qpos[1, 2] = over, -over
-    qpos[2, 2] = body.fall_pitch_rad
-    qvel[3, 0], qpos[4, 0] = np.nan, np.inf
-    np.testing.assert_array_equal(body.fallen(qpos, qvel), [True, True, False, True, True])
+    qvel[1, 0], qpos[2, 0] = np.nan, np.inf
+    np.testing.assert_array_equal(body.fallen(qpos, qvel), [False, True, True])
 
 
 def test_tasks_lie_within_what_the_body_can_be_commanded(body):
@@ -74,4 +91,26 @@ def test_tasks_lie_within_what_the_body_can_be_commanded(body):
 
 def test_actions_are_unit_boxes_and_the_control_step_is_a_human_scale(body, model):
     np.testing.assert_array_equal(model.actuator_ctrlrange, np.tile([-1.0, 1.0], (model.nu, 1)))
-    assert 0.01 <= model.opt.timestep * body.frame_skip <= 0.1
+    assert 0.01 <= body.control_dt_s <= 0.1
+
+
+@pytest.mark.parametrize(("name", "timing"), ALL_TIMINGS)
+def test_timings_are_those_of_the_model(name, timing):
+    body = robot(name, timing)
+    chosen, option = body.timings[timing], body.model().opt
+    integrators = {"Euler": 0, "RK4": 1, "implicitfast": 3}
+    assert (option.integrator, option.timestep) == (integrators[chosen.integrator], chosen.timestep_s)
+    assert body.control_dt_s == pytest.approx(chosen.timestep_s * chosen.frame_skip)
+
+
+def test_stock_timing_is_what_the_model_comes_with(body):
+    stock = body.with_timing("stock").model().opt
+    own = mujoco.MjModel.from_xml_path(str(body.path())).opt
+    assert (stock.integrator, stock.timestep) == (own.integrator, own.timestep)
+
+
+def test_unknown_timings_are_refused(body):
+    with pytest.raises(ValueError, match=f"timing: 'slow' .*{body.name}.*allowed: .*stock"):
+        robot(body.name, "slow")
+    with pytest.raises(ValueError, match="integrator: 'leapfrog' .*allowed: Euler"):
+        Timing("leapfrog", 0.01, 1)

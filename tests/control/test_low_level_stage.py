@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from reinfer.bodies import HALF_CHEETAH, CommandRange
+from reinfer.bodies import HALF_CHEETAH, ROBOTS, CommandRange, robot
 from reinfer.control import low_level_policy
 from reinfer.control.commands import Commands, restrict
 from reinfer.control.low_level_policy import LowLevelPolicy
@@ -135,6 +135,8 @@ def test_bad_settings_are_refused_before_any_work():
     ):
         with pytest.raises(ConfigError, match=message):
             LowLevelStage(replace(SMALL, **change))
+    with pytest.raises(ValueError, match="timing: 'slow' .*hopper; allowed: fast, stock, thesis"):
+        LowLevelStage(replace(SMALL, body="hopper", timing="slow"))
 
 
 @pytest.mark.learning
@@ -170,6 +172,31 @@ def test_policy_survives_export(tmp_path):
     actions = loaded.act(observation, task_state, commands)
     assert actions.shape == (5, 6) and np.abs(actions).max() <= 1.0
     np.testing.assert_array_equal(actions, policy.act(observation, task_state, commands))
+
+
+@pytest.mark.parametrize(("name", "timing"), [(name, None) for name in sorted(ROBOTS)] + [("hopper", "thesis")])
+def test_every_robot_trains_and_its_policy_remembers_the_timing(name, timing, tmp_path):
+    stage = LowLevelStage(replace(SMALL, body=name, timing=timing))
+    state, metrics = run(stage, stage.init(), range(2))
+    assert np.isfinite(metrics[-1]["reward"])
+    stage.export(state, tmp_path / "model", {"stage": "low"})
+    policy = LowLevelPolicy.load(tmp_path / "model")
+    assert policy.timing == (timing or ROBOTS[name].timing)
+    found = evaluate_low_level(policy, robot(policy.body, policy.timing), 0, per_kind=2, threads=1)
+    assert found["goal_error_m"] > 0
+
+
+def test_speeds_asked_for_grow_and_episodes_begin_at_speed():
+    stage = LowLevelStage(replace(SMALL, speed_ramp=0.5, moving_starts=1.0, relative_speed=True))
+    fastest = []
+    for iteration in (0, 50):
+        stage.begin(iteration)
+        fastest.append(np.abs(stage.commands.target[stage.commands.kind == VELOCITY]).max())
+    assert fastest[0] <= 0.75 < fastest[1]
+    assert np.median(np.abs(stage.simulation.qvel[:, 0])) > 0.3
+    whole, _ = run(stage, stage.init(), range(2))
+    again, _ = run(LowLevelStage(stage.config), stage.init(), range(2))
+    assert same(whole, again)
 
 
 def test_other_models_are_not_policies(tmp_path):

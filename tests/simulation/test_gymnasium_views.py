@@ -9,8 +9,14 @@ from gymnasium.utils.env_checker import check_env
 
 import reinfer.simulation  # noqa: F401  (registers the ids)
 
-IDS = ("reinfer/HalfCheetahTasks-v0", "reinfer/Toy1dTasks-v0")
-HORIZONS = dict(zip(IDS, (500, 200), strict=True))
+HORIZONS = {
+    "reinfer/HalfCheetahTasks-v0": 500,
+    "reinfer/Toy1dTasks-v0": 200,
+    "reinfer/Walker2dTasks-v0": 1250,
+    "reinfer/HopperTasks-v0": 1250,
+    "reinfer/AntTasks-v0": 500,
+}
+IDS = tuple(HORIZONS)
 
 
 @pytest.fixture(params=IDS)
@@ -67,10 +73,21 @@ def test_reward_is_the_task_error_of_the_state_reached(env):
 
 def test_time_limit_truncates_and_does_not_terminate(env):
     env.reset(seed=7)
+    simulation = getattr(env.unwrapped, "_simulation", None)
     for step in range(1, HORIZONS[env.spec.id] + 1):
         *_, terminated, truncated, _ = env.step(np.zeros(env.action_space.shape, np.float32))
-        assert not terminated
+        assert terminated == (simulation is not None and bool(simulation.fallen()[0])), "a fall and nothing else"
         assert truncated == (step == HORIZONS[env.spec.id])
+
+
+def test_timing_of_the_physics_can_be_chosen():
+    dts = [
+        gymnasium.make("reinfer/HopperTasks-v0", timing=timing).unwrapped._simulation.control_dt_s
+        for timing in (None, "thesis")
+    ]
+    np.testing.assert_allclose(dts, (0.02, 0.04))
+    with pytest.raises(ValueError, match="timing: 'slow' .*hopper"):
+        gymnasium.make("reinfer/HopperTasks-v0", timing="slow")
 
 
 def test_kinds_restrict_the_tasks():

@@ -1,18 +1,25 @@
 """Bodies by name. A new robot is one file here and one line in ``ROBOTS``."""
 
+from reinfer.bodies.ant import ANT
+from reinfer.bodies.body import Body, CommandRange, Timing
 from reinfer.bodies.half_cheetah import HALF_CHEETAH
-from reinfer.bodies.planar import CommandRange, PlanarBody
+from reinfer.bodies.hopper import HOPPER
+from reinfer.bodies.planar import PlanarBody
 from reinfer.bodies.toy1d import Toy1d
+from reinfer.bodies.walker2d import WALKER2D
 
-ROBOTS = {body.name: body for body in (HALF_CHEETAH,)}
+ROBOTS = {body.name: body for body in (HALF_CHEETAH, WALKER2D, HOPPER, ANT)}
 TOYS = {Toy1d.name: Toy1d}
 
 
-def robot(name: str) -> PlanarBody:
-    """The robot called ``name``. Raises ValueError naming the allowed robots."""
+def robot(name: str, timing: str | None = None) -> Body:
+    """The robot called ``name``, under its own timing unless ``timing`` names another.
+
+    Raises ValueError naming the allowed robots, or the timings this robot has.
+    """
     if name not in ROBOTS:
         raise ValueError(f"body: {name!r} is not a known robot; allowed: {', '.join(ROBOTS)}")
-    return ROBOTS[name]
+    return ROBOTS[name] if timing is None else ROBOTS[name].with_timing(timing)
 
 
-__all__ = ["ROBOTS", "TOYS", "CommandRange", "PlanarBody", "Toy1d", "robot"]
+__all__ = ["ROBOTS", "TOYS", "Body", "CommandRange", "PlanarBody", "Timing", "Toy1d", "robot"]

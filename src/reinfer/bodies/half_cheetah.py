@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from reinfer.bodies.planar import CommandRange, PlanarBody
+from reinfer.bodies.body import CommandRange, Timing
+from reinfer.bodies.planar import PlanarBody
 from reinfer.tasks import TaskDistribution
 
 HALF_CHEETAH = PlanarBody(
     name="half_cheetah",
     xml="half_cheetah.xml",
-    frame_skip=5,
+    timings={"stock": Timing("Euler", 0.01, 5)},
+    timing="stock",
     tasks=TaskDistribution(
         (
             ("velocity_forward", 1.0, 2.5),

@@ -25,6 +25,7 @@ class EvalLowOptions:
 
     body: str = setting("half_cheetah", "robot")
     model: str | None = setting(None, "run, model folder or shipped:NAME; by default the shipped one of the body")
+    timing: str | None = setting(None, "timing of the physics; by default the one it was trained with")
     seed: int = setting(0, "of the commands and starts", low=0)
     json: bool = setting(False, "print one JSON object")
 
@@ -52,7 +53,7 @@ def run(arguments: list[str]) -> int:
         from reinfer.cli.eval_low import eval_low
 
         options = validate(parse(EvalLowOptions, "reinfer eval low", rest))
-        return eval_low(options.body, options.model, options.seed, options.json)
+        return eval_low(options.body, options.model, options.seed, options.json, options.timing)
     return eval_toy(validate(parse(EvalToyOptions, "reinfer eval toy", rest)))
 
 

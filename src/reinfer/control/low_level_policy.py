@@ -31,10 +31,19 @@ class LowLevelPolicy:
         moments: of the network's inputs (body observation, then command features).
         mlp: from normalised inputs to mean actions.
         sha256: digest of the model file, empty where it came from none.
+        timing: of the physics it was trained with, by name; None: the body's own.
     """
 
-    def __init__(self, body: str, ranges: CommandRange, moments: Moments, mlp: MLP, sha256: str = ""):
-        self.body, self.ranges, self.sha256 = body, ranges, sha256
+    def __init__(
+        self,
+        body: str,
+        ranges: CommandRange,
+        moments: Moments,
+        mlp: MLP,
+        sha256: str = "",
+        timing: str | None = None,
+    ):
+        self.body, self.ranges, self.sha256, self.timing = body, ranges, sha256, timing
         self._moments, self._mlp = moments, mlp
 
     @classmethod
@@ -44,7 +53,8 @@ class LowLevelPolicy:
         ranges = {name: tuple(v) if isinstance(v, list) else v for name, v in model.config["ranges"].items()}
         moments = Moments(*(jnp.asarray(model.arrays[f"moments/{field}"]) for field in Moments._fields))
         mlp = mlp_from_arrays("policy", model.arrays)
-        return cls(model.config["body"], CommandRange(**ranges), moments, mlp, model.sha256)
+        timing = model.config.get("timing")
+        return cls(model.config["body"], CommandRange(**ranges), moments, mlp, model.sha256, timing)
 
     def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
         """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
@@ -53,7 +63,7 @@ class LowLevelPolicy:
             folder,
             kind=KIND,
             arrays=arrays | mlp_arrays("policy", self._mlp),
-            config={"body": self.body, "ranges": asdict(self.ranges), "training": config},
+            config={"body": self.body, "timing": self.timing, "ranges": asdict(self.ranges), "training": config},
             metrics=metrics,
             provenance=provenance,
         )

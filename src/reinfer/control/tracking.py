@@ -37,9 +37,17 @@ def averaged_error(average, error, age_s, control_dt_s: float) -> np.ndarray:
     return np.where(age_s > SETTLING_S, moved, 0.0)
 
 
-def velocity_reward(error, average, age_s, target) -> np.ndarray:
-    """In [0, 1], shape (N,): tracking at once (half) and, once settled, on average (half, sharp)."""
-    at_once = 0.25 * np.exp(-np.abs(error)) + 0.25 * np.exp(-np.square(error / 0.3))
+def velocity_reward(error, average, age_s, target, relative: bool = False) -> np.ndarray:
+    """In [0, 1], shape (N,): tracking at once (half) and, once settled, on average (half, sharp).
+
+    The wide part of tracking at once decays over 1 m/s, or, if ``relative``, falls linearly to zero at standing
+    still: then the first bit of speed pays as much as the last, however fast the target.
+    """
+    if relative:
+        distance = np.abs(error) / np.maximum(np.abs(target), 0.5)
+        at_once = 0.35 * np.maximum(1.0 - distance, 0.0) + 0.15 * np.exp(-np.square(error / 0.3))
+    else:
+        at_once = 0.25 * np.exp(-np.abs(error)) + 0.25 * np.exp(-np.square(error / 0.3))
     scale = 0.01 + 0.03 * np.abs(target)
     on_average = 0.25 * np.exp(-np.square(average / 0.2)) + 0.25 * np.exp(-np.abs(average) / scale)
     return at_once + np.where(age_s > SETTLING_S, on_average, 0.0)
@@ -59,7 +67,9 @@ def hold_reward(error, sharp) -> np.ndarray:
     return wide + 0.3 * np.exp(-np.abs(error) / sharp)
 
 
-def tracking_reward(error, average, age_s, speed, commands, action, ranges: CommandRange) -> np.ndarray:
+def tracking_reward(
+    error, average, age_s, speed, commands, action, ranges: CommandRange, relative_speed: bool = False
+) -> np.ndarray:
     """Reward of one control step, shape (N,).
 
     Args:
@@ -67,10 +77,11 @@ def tracking_reward(error, average, age_s, speed, commands, action, ranges: Comm
         age_s: time since the command was given (N,).
         speed: vx reached, m/s (N,).
         action: executed actions (N, A) in [-1, 1].
+        relative_speed: as ``relative`` of ``velocity_reward``.
     """
     by_kind = {
         GOAL: goal_reward(error, speed, ranges.speed_mps[1]),
-        VELOCITY: velocity_reward(error, average, age_s, commands.target),
+        VELOCITY: velocity_reward(error, average, age_s, commands.target, relative_speed),
         STAND: hold_reward(error, sharp=0.05),
         JUMP: hold_reward(error, sharp=0.3),
     }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reinfer.bodies import PlanarBody
+from reinfer.bodies import Body
 from reinfer.runs import random
 from reinfer.tasks import FAMILIES, GOAL, Tasks, make_tasks
 from reinfer.tasks.families import FAMILY_KIND
@@ -63,7 +63,7 @@ class Scores(NamedTuple):
     target_error: np.ndarray
 
 
-def standard_tasks(body: PlanarBody) -> Tasks:
+def standard_tasks(body: Body) -> Tasks:
     """Twelve tasks: three sizes of goal and of velocity, either way; +-9.02 m, ... on the half-cheetah."""
     pairs = []
     for name, low, high in body.tasks.only(tuple(_FRACTIONS)).ranges:
@@ -73,7 +73,7 @@ def standard_tasks(body: PlanarBody) -> Tasks:
     return make_tasks(pairs)
 
 
-def heldout_tasks(body: PlanarBody, count: int = HELDOUT_COUNT) -> Tasks:
+def heldout_tasks(body: Body, count: int = HELDOUT_COUNT) -> Tasks:
     """``count`` random goals and velocities over the body's ranges; no training draws from their stream."""
     key = random.key(_HELDOUT_SEED, "contest held-out tasks")
     return Tasks(*map(np.asarray, body.tasks.only(tuple(_FRACTIONS)).sample(key, (count,))))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reinfer.bodies import PlanarBody
+from reinfer.bodies import Body
 from reinfer.control.commands import Commands, trained_kinds
 from reinfer.simulation import BatchSimulation
 from reinfer.tasks import GOAL, KINDS, STAND, VELOCITY
@@ -44,7 +44,7 @@ def follow(policy, simulation: BatchSimulation, commands: Commands, seconds: flo
     return np.stack(states), fallen
 
 
-def evaluate_low_level(policy, body: PlanarBody, seed: int, *, per_kind: int = 128, threads: int = 0) -> dict:
+def evaluate_low_level(policy, body: Body, seed: int, *, per_kind: int = 128, threads: int = 0) -> dict:
     """Errors and falls over ``per_kind`` unseen commands of each trained kind.
 
     Errors are over the last 3 s of 12: ``goal_error_m`` is the mean distance to the goal,

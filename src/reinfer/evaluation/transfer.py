@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from reinfer.bodies import PlanarBody
+from reinfer.bodies import Body
 from reinfer.evaluation.contest import EPISODE_S, MOMENTS_S, ROWS, TASK_SETS, Scores, is_goal, measure
 from reinfer.evaluation.statistics import describe
 from reinfer.runs import random
@@ -48,7 +48,7 @@ class Contest:
         threads: physics threads; 0 uses every core.
     """
 
-    body: PlanarBody
+    body: Body
     low_level: object
     task_set: str = "standard"
     toy_steps: int = 6

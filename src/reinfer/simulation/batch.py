@@ -3,7 +3,7 @@
 import mjbatch
 import numpy as np
 
-from reinfer.bodies import PlanarBody
+from reinfer.bodies import Body
 
 
 class BatchSimulation:
@@ -15,13 +15,13 @@ class BatchSimulation:
         threads: physics threads; 0 uses every core.
     """
 
-    def __init__(self, body: PlanarBody, num_simulations: int, threads: int = 0):
+    def __init__(self, body: Body, num_simulations: int, threads: int = 0):
         if num_simulations < 1:
             raise ValueError(f"num_simulations: {num_simulations} must be at least 1")
         self.body = body
         self.model = body.model()
         self.num_simulations = num_simulations
-        self.control_dt_s = self.model.opt.timestep * body.frame_skip
+        self.control_dt_s = body.control_dt_s
         self.action_size = self.model.nu
         self._batch = mjbatch.Batch(self.model, num_sims=num_simulations, num_threads=threads)
         self.qpos, self.qvel = self._batch.bind("qpos"), self._batch.bind("qvel")

@@ -14,7 +14,8 @@ from reinfer.bodies.toy1d import HORIZON
 from reinfer.simulation.batch import BatchSimulation
 from reinfer.tasks import CHANNELS, FAMILY_NAMES, KINDS, TaskDistribution, Tasks, make_tasks, reward
 
-ROBOT_HORIZON = 500
+#: Length of an episode of a robot, simulated seconds.
+ROBOT_EPISODE_S = 25.0
 
 
 class TaskView(gymnasium.Env):
@@ -83,10 +84,17 @@ class RobotTasks(TaskView):
         kinds: restrict the tasks to these kinds.
         exclude_current_positions_from_observation: leave absolute x out, as Gymnasium's own agents do. Goal
             tasks are then partly observed: how far it is shows in the reward alone.
+        timing: how physics is stepped, one of the body's timings; None is its own.
     """
 
-    def __init__(self, body: str, kinds=None, exclude_current_positions_from_observation: bool = True):
-        self._simulation = BatchSimulation(robot(body), num_simulations=1, threads=1)
+    def __init__(
+        self,
+        body: str,
+        kinds=None,
+        exclude_current_positions_from_observation: bool = True,
+        timing: str | None = None,
+    ):
+        self._simulation = BatchSimulation(robot(body, timing), num_simulations=1, threads=1)
         super().__init__(self._simulation.body.tasks, kinds)
         self._with_x = not exclude_current_positions_from_observation
         self._last = self._read()
@@ -149,11 +157,12 @@ class Toy1dTasks(TaskView):
 def register_views() -> None:
     """Register the ids; importing ``reinfer.simulation`` does it."""
     here = "reinfer.simulation.gymnasium_views"
-    for name, body in (("HalfCheetah", "half_cheetah"),):
+    names = (("HalfCheetah", "half_cheetah"), ("Walker2d", "walker2d"), ("Hopper", "hopper"), ("Ant", "ant"))
+    for name, body in names:
         gymnasium.register(
             f"reinfer/{name}Tasks-v0",
             entry_point=f"{here}:RobotTasks",
-            max_episode_steps=ROBOT_HORIZON,
+            max_episode_steps=round(ROBOT_EPISODE_S / robot(body).control_dt_s),
             kwargs={"body": body},
         )
     gymnasium.register("reinfer/Toy1dTasks-v0", entry_point=f"{here}:Toy1dTasks", max_episode_steps=HORIZON)

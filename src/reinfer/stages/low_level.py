@@ -6,7 +6,7 @@ and the time limit end a trajectory for the purpose of credit but not its value;
 end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
@@ -14,6 +14,7 @@ import numpy as np
 
 from reinfer.bodies import ROBOTS, robot
 from reinfer.control.commands import Commands, command_features, feature_size, restrict
+from reinfer.control.curriculum import ramped, starting_speed
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.normalisation import Moments
 from reinfer.control.ppo import (
@@ -51,6 +52,7 @@ class LowLevelConfig:
     """Everything a run of the low-level stage depends on."""
 
     body: str = setting("half_cheetah", "robot that learns", choices=tuple(ROBOTS))
+    timing: str | None = setting(None, "how physics is stepped: fast, stock, ...; None: the body's own")
     kinds: tuple[str, ...] = setting(("goal", "velocity"), "kinds of command to learn", choices=KINDS)
     seed: int = setting(0, "seed of all randomness", low=0)
     iterations: int = setting(1000, "updates in all", low=1)
@@ -65,14 +67,24 @@ class LowLevelConfig:
     highest_learning_rate: float = setting(1e-3, "bound on the steered learning rate, until annealing", low=1e-8)
     entropy_weight: float = setting(0.002, "bonus on the log standard deviation, until annealing", low=0.0)
     anneal_from: float = setting(0.5, "fraction of the run after which exploration fades", low=0.0, high=1.0)
+    relative_speed: bool = setting(False, "judge speeds relative to the target where far from it")
+    speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
+    moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
+
+#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed.
+_LEGGED = LowLevelConfig(
+    discount=0.99, relative_speed=True, speed_ramp=0.4, moving_starts=0.5, target_kl=0.015, anneal_from=0.6
+)
 
 PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
+    "walker2d": replace(_LEGGED, body="walker2d"),
+    "hopper": replace(_LEGGED, body="hopper"),
 }
 
 
@@ -89,7 +101,7 @@ class LowLevelStage:
                 f"minibatches: {config.minibatches} is not allowed; it must divide simulations x horizon"
                 f" = {config.simulations * config.horizon}"
             )
-        self.body = robot(config.body)
+        self.body = robot(config.body, config.timing)
         self.ranges = restrict(self.body.commands, config.kinds)
         self.iterations = config.iterations
         self.sync_interval = 25
@@ -129,11 +141,22 @@ class LowLevelStage:
         """Reset every simulation, at a random point of its time limit, with a fresh command."""
         rng = random.generator(self.config.seed, "physics", iteration)
         count = self.config.simulations
+        self._ask(iteration)
         self.simulation.reset(rng)
         self.age = rng.integers(0, self.episode_steps, count)
-        self.commands = draw_commands(rng, self.simulation.qpos[:, 0], self.ranges)
+        self.commands = draw_commands(rng, self.simulation.qpos[:, 0], self.asked)
+        self._start_moving(rng, np.arange(count))
         self.change_rate = self._draw_change_rate(rng, count)
         self.average, self.command_age_s = np.zeros(count), np.zeros(count)
+
+    def _ask(self, iteration: int) -> None:
+        """Set the commands that are asked for in ``iteration``."""
+        self.asked = ramped(self.ranges, iteration / self.iterations, self.config.speed_ramp)
+
+    def _start_moving(self, rng, ids) -> None:
+        if self.config.moving_starts:
+            commands = Commands(self.commands.kind[ids], self.commands.target[ids])
+            self.simulation.qvel[ids, 0] += starting_speed(rng, commands, self.asked, self.config.moving_starts)
 
     @staticmethod
     def _draw_change_rate(rng, count):
@@ -144,6 +167,7 @@ class LowLevelStage:
 
     def iterate(self, state: LearnerState, iteration: int):
         """Collect ``horizon`` steps with the present policy, then learn from them."""
+        self._ask(iteration)
         rollout, metrics = self._collect(state, random.generator(self.config.seed, "rollout", iteration))
         key = random.key(self.config.seed, "update", iteration)
         state, learning = update(key, state, rollout, self._schedule(iteration), self.hyper)
@@ -208,7 +232,14 @@ class LowLevelStage:
         error = tracking_error(before, reached, self.commands, dt)
         self.average = averaged_error(self.average, error, self.command_age_s, dt)
         return tracking_reward(
-            error, self.average, self.command_age_s, reached[:, 3], self.commands, executed, self.ranges
+            error,
+            self.average,
+            self.command_age_s,
+            reached[:, 3],
+            self.commands,
+            executed,
+            self.asked,
+            self.config.relative_speed,
         )
 
     def _renew(self, rng, fallen, present):
@@ -221,8 +252,9 @@ class LowLevelStage:
             self.simulation.reset(rng, ended)
             self.age[ended] = 0
             self.change_rate[ended] = self._draw_change_rate(rng, len(ended))
-            fresh = draw_commands(rng, self.simulation.qpos[ids, 0], self.ranges)
+            fresh = draw_commands(rng, self.simulation.qpos[ids, 0], self.asked)
             self.commands.kind[ids], self.commands.target[ids] = fresh
+            self._start_moving(rng, ended)
             self.average[ids], self.command_age_s[ids] = 0.0, 0.0
             present = present.copy()
             present[ids] = self._inputs(ids)
@@ -238,7 +270,7 @@ class LowLevelStage:
         """The deterministic policy in ``state``."""
         width = self.policy_inputs
         moments = Moments(state.moments.mean[:width], state.moments.variance[:width], state.moments.count)
-        return LowLevelPolicy(self.body.name, self.ranges, moments, state.networks.policy)
+        return LowLevelPolicy(self.body.name, self.ranges, moments, state.networks.policy, timing=self.body.timing)
 
     def export(self, state: LearnerState, folder: Path, provenance: dict) -> None:
         """Write the policy as a model folder."""

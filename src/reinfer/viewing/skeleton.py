@@ -1,11 +1,11 @@
-"""The outline of a planar body: its MuJoCo geoms, posed by MuJoCo's own kinematics, seen from the side."""
+"""The outline of a body: its MuJoCo geoms, posed by MuJoCo's own kinematics, seen from the side."""
 
 from typing import NamedTuple
 
 import mujoco
 import numpy as np
 
-from reinfer.bodies import PlanarBody
+from reinfer.bodies import Body
 
 #: Geoms that are a thick line between two points; others are drawn as the outline of their bounding box.
 _CAPSULE, _CYLINDER, _SPHERE = (
@@ -29,7 +29,7 @@ class Shape(NamedTuple):
 class Skeleton:
     """Poses of one body. Holds MuJoCo data, so use one per thread."""
 
-    def __init__(self, body: PlanarBody):
+    def __init__(self, body: Body):
         self._model = body.model()
         self._data = mujoco.MjData(self._model)
         limbs = self._limbs()

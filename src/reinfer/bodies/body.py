@@ -1,0 +1,123 @@
+"""What a MuJoCo body must tell the system: model and timing, task-space map, own observation, falls."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import gymnasium
+import mujoco
+import numpy as np
+
+from reinfer.tasks import CHANNELS, TaskDistribution
+
+_INTEGRATORS = {
+    "Euler": mujoco.mjtIntegrator.mjINT_EULER,
+    "RK4": mujoco.mjtIntegrator.mjINT_RK4,
+    "implicitfast": mujoco.mjtIntegrator.mjINT_IMPLICITFAST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRange:
+    """Commands a body can be trained on: goals relative to x (m), speeds, pitch (rad), |vz| (m/s).
+
+    ``stand_rad`` and ``jump_mps`` are None where the body, or the policy, does not know such commands.
+    """
+
+    goal_m: float = 3.0
+    speed_mps: tuple[float, float] = (0.3, 3.0)
+    stand_rad: tuple[float, float] | None = None
+    jump_mps: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How physics is stepped: MuJoCo's integrator by name, its step, and the physics steps per control step."""
+
+    integrator: str
+    timestep_s: float
+    frame_skip: int
+
+    def __post_init__(self):
+        if self.integrator not in _INTEGRATORS:
+            raise ValueError(f"integrator: {self.integrator!r} is not known; allowed: {', '.join(_INTEGRATORS)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A robot; a subclass says how its joints map to task space.
+
+    ``qpos`` and ``qvel`` are arrays (..., nq) and (..., nv).
+
+    Args:
+        name: unique among the robots.
+        xml: MJCF, by path or by name among the models that come with Gymnasium.
+        timings: what may be chosen as ``timing``, by name.
+        timing: the present choice.
+        tasks: the unknown tasks it is set.
+        commands: what its low level can be asked for.
+        reset_position_noise: half-width of the uniform law added to every position at a reset.
+        reset_velocity_noise: standard deviation added to every velocity at a reset.
+    """
+
+    name: str
+    xml: str
+    timings: Mapping[str, Timing]
+    timing: str
+    tasks: TaskDistribution
+    commands: CommandRange
+    reset_position_noise: float
+    reset_velocity_noise: float
+
+    channels = CHANNELS
+
+    def with_timing(self, timing: str) -> "Body":
+        """The same body under another of its timings. Raises ValueError naming those it has."""
+        if timing not in self.timings:
+            raise ValueError(f"timing: {timing!r} is not one of {self.name}; allowed: {', '.join(self.timings)}")
+        return replace(self, timing=timing)
+
+    @property
+    def frame_skip(self) -> int:
+        """Physics steps per control step."""
+        return self.timings[self.timing].frame_skip
+
+    @property
+    def control_dt_s(self) -> float:
+        """Length of a control step in seconds."""
+        return self.timings[self.timing].timestep_s * self.frame_skip
+
+    def path(self) -> Path:
+        """Where the MJCF lies."""
+        path = Path(self.xml)
+        return path if path.is_absolute() else Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / path
+
+    def model(self) -> mujoco.MjModel:
+        """Compile the MJCF with the chosen integrator and physics step."""
+        model = mujoco.MjModel.from_xml_path(str(self.path()))
+        timing = self.timings[self.timing]
+        model.opt.integrator, model.opt.timestep = _INTEGRATORS[timing.integrator], timing.timestep_s
+        # Diverged physics must show as such (``fallen``) instead of silently starting over.
+        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        return model
+
+    def task_state(self, qpos, qvel) -> np.ndarray:
+        """Task-space state (x, z, pitch, vx, vz, pitch_rate), shape (..., 6), SI units."""
+        raise NotImplementedError
+
+    def observation_size(self, model: mujoco.MjModel) -> int:
+        """Length of an observation."""
+        raise NotImplementedError
+
+    def observation(self, qpos, qvel) -> np.ndarray:
+        """The body's own observation (..., observation_size), in which absolute x has no part."""
+        raise NotImplementedError
+
+    def fallen(self, qpos, qvel) -> np.ndarray:
+        """Whether the body fell or its state is not finite, shape (...,)."""
+        raise NotImplementedError
+
+
+def finite(qpos, qvel) -> np.ndarray:
+    """Whether all of a state is finite, shape (...,)."""
+    return np.isfinite(qpos).all(-1) & np.isfinite(qvel).all(-1)

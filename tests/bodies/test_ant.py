@@ -1,0 +1,50 @@
+"""The free body: orientation as seen and as judged."""
+
+import mujoco
+import numpy as np
+
+from reinfer.bodies.ant import ANT, FARTHEST_Y_M, rotation
+
+
+def turned(axis, angle):
+    quaternion = np.zeros(4)
+    mujoco.mju_axisAngle2Quat(quaternion, np.array(axis, float), angle)
+    qpos = ANT.model().qpos0.copy()
+    qpos[3:7] = quaternion
+    return qpos
+
+
+def test_rotations_are_those_of_mujoco():
+    rng = np.random.default_rng(0)
+    quaternions = rng.normal(size=(4, 4))
+    for quaternion, ours in zip(quaternions, rotation(quaternions), strict=True):
+        expected = np.zeros(9)
+        mujoco.mju_quat2Mat(expected, quaternion / np.linalg.norm(quaternion))
+        np.testing.assert_allclose(ours.ravel(), expected, atol=1e-12)
+
+
+def test_both_signs_of_a_quaternion_are_one_orientation():
+    qpos, qvel = turned((1, 2, 3), 0.7), np.ones(14)
+    other = qpos.copy()
+    other[3:7] *= -1
+    np.testing.assert_array_equal(ANT.observation(qpos, qvel), ANT.observation(other, qvel))
+    np.testing.assert_array_equal(ANT.task_state(qpos, qvel), ANT.task_state(other, qvel))
+
+
+def test_a_turn_about_the_vertical_is_no_pitch_and_no_fall():
+    qpos = turned((0, 0, 1), 2.5)
+    assert abs(ANT.task_state(qpos, np.zeros(14))[2]) < 1e-12
+    assert not ANT.fallen(qpos, np.zeros(14))
+
+
+def test_lying_on_the_side_is_a_fall():
+    for axis in ((1, 0, 0), (0, 1, 0)):
+        for sign in (1, -1):
+            assert not ANT.fallen(turned(axis, sign * (ANT.fall_tilt_rad - 0.01)), np.zeros(14))
+            assert ANT.fallen(turned(axis, sign * (ANT.fall_tilt_rad + 0.01)), np.zeros(14))
+
+
+def test_distance_from_the_line_is_seen_up_to_a_limit():
+    qpos, qvel = np.tile(ANT.model().qpos0, (3, 1)), np.zeros((3, 14))
+    qpos[:, 1] = 0.5, 50.0, -50.0
+    np.testing.assert_array_equal(ANT.observation(qpos, qvel)[:, 0], [0.5, FARTHEST_Y_M, -FARTHEST_Y_M])
