@@ -212,8 +212,9 @@ def page() -> str:
         "",
         "## Tasks that change mid-episode",
         "",
-        "Three tasks per episode, goals for 30 s and velocities for 10 s each. Identified: family and, to 5 %, target right",
-        "at three looks running. `forget`: rows before a reward that contradicts a sure belief are dropped (the default).",
+        "Three tasks per episode, goals for 30 s and velocities for 10 s each. Identified: family and, to 5 %, target",
+        "right at three looks running. `forget`, the default: rows before a reward that contradicts a sure belief are",
+        "dropped.",
         "",
     ]
     for name in ("change_toy", "change_half_cheetah"):
