@@ -76,6 +76,16 @@ def test_a_reset_copy_forgets_its_past(body):
     np.testing.assert_array_equal(fresh.qpos, used.qpos)
 
 
+def test_a_push_adds_speed_and_does_not_outlive_a_reset(body):
+    pushed, untouched = started(body, seed=5), started(body, seed=5)
+    pushed.push(np.array([0, 2]), np.array([1.0, -2.0]))
+    np.testing.assert_allclose(pushed.qvel[:, 0] - untouched.qvel[:, 0], [1.0, 0.0, -2.0, 0.0], atol=1e-12)
+    pushed.push(np.array([], int), np.array([]))
+    for simulation in (pushed, untouched):
+        simulation.reset(np.random.default_rng(6))
+    np.testing.assert_array_equal(pushed.qvel, untouched.qvel)
+
+
 def test_reset_of_no_ids_is_nothing(body):
     simulation = started(body)
     before = simulation.qpos.copy()

@@ -39,6 +39,14 @@ class BatchSimulation:
         self.qvel[ids] += self.body.reset_velocity_noise * rng.standard_normal((len(ids), self.model.nv))
         self._batch.forward(ids)
 
+    def push(self, ids, speed) -> None:
+        """Add ``speed`` (len(ids),), m/s along x, to the simulations ``ids``, given in ascending order."""
+        if len(ids) == 0:
+            return
+        self.qvel[ids, 0] += speed
+        # A write that no call has taken in yet would outlive a reset.
+        self._batch.forward(np.ascontiguousarray(ids, np.int32))
+
     def step(self, action) -> None:
         """Hold ``action`` (N, action_size), clipped to [-1, 1], for one control step."""
         self._ctrl[:] = np.clip(action, -1.0, 1.0)

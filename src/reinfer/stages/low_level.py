@@ -156,7 +156,7 @@ class LowLevelStage:
     def _start_moving(self, rng, ids) -> None:
         if self.config.moving_starts:
             commands = Commands(self.commands.kind[ids], self.commands.target[ids])
-            self.simulation.qvel[ids, 0] += starting_speed(rng, commands, self.asked, self.config.moving_starts)
+            self.simulation.push(ids, starting_speed(rng, commands, self.asked, self.config.moving_starts))
 
     @staticmethod
     def _draw_change_rate(rng, count):
