@@ -7,8 +7,10 @@ learned in 200 000 control steps and the toy's policy is good already. After the
 the replay keeps the actions that were taken, training explores, every reward of a stride counts and not its last alone,
 nothing but the task's reward enters the context, and falls are ends while time limits are not.
 
-The last ``judging`` episodes only judge: pairs of simulations play the same tasks with and without the correction. If
-it did not lower the integrated error there, the exported model is the toy's policy. All steps count against the budget.
+Only critics learn at first: a policy that follows critics that know nothing runs to extreme corrections at once and
+hardly comes back. The last ``judging`` episodes only judge: pairs of simulations play the same tasks with and without
+the correction. If it did not lower the integrated error there, the exported model is the toy's policy. All steps count
+against the budget.
 """
 
 import math
@@ -220,7 +222,7 @@ class HighStage:
         correlation = math.exp(-self.control_dt_s / config.noise_s) if config.noise_s else 0.0
         noise = correlated_noise(rng, self.steps + 1, count, correlation)
         play = Play(noise, explores, np.arange(count) < count // 2)
-        hierarchy.agent.parameters = (self._correction(state), play)
+        hierarchy.agent.parameters = (_correction(state), play)
         recorder = Recorder(count, config.discount, WORST_REWARD)
         error, size = np.zeros(count), 0.0
         hierarchy.start(rng)
@@ -238,10 +240,6 @@ class HighStage:
         metrics = {"falls": float(hierarchy.fallen.sum()), "correction": size / self.steps}
         return recorder.batch(), error * self.control_dt_s, metrics
 
-    def _correction(self, state: HighState) -> Correction:
-        trusted = jnp.float32(state.judged[0] <= state.judged[1])
-        return Correction(state.sac.policy, state.sac.critics, state.moments, trusted)
-
     # ---- result
 
     def parents(self) -> list[dict]:
@@ -250,7 +248,8 @@ class HighStage:
 
     def agent(self, state: HighState) -> RelearnedAgent:
         """The deterministic agent in ``state``."""
-        correction = jax.device_get(self._correction(state))
+        trusted = jnp.float32(state.judged[0] <= state.judged[1])
+        correction = jax.device_get(_correction(state)._replace(trusted=trusted))
         return RelearnedAgent(self.toy, self.config.toy_steps, self.body.name, self.low_level.ranges, correction)
 
     def export(self, state: HighState, folder: Path, provenance: dict) -> None:
@@ -258,3 +257,8 @@ class HighStage:
         if trees.digest(self.toy.params) != self._frozen:
             raise RunError("the frozen toy agent changed during training; nothing was exported")
         self.agent(state).save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)
+
+
+def _correction(state: HighState) -> Correction:
+    """What was learned so far, whatever a judgement may say."""
+    return Correction(state.sac.policy, state.sac.critics, state.moments, jnp.float32(1.0))
