@@ -25,10 +25,7 @@ BODY = "half_cheetah"
 def commands() -> dict[str, list[tuple[str, list[str]]]]:
     """Per stage: (place among the shipped models, options of ``reinfer train``)."""
     return {
-        "low": [
-            (f"{BODY}/low", ["low", "--body", BODY]),
-            *((f"{body}/low", ["low", "--preset", body]) for body in ("walker2d", "hopper")),
-        ],
+        "low": [(f"{BODY}/low", ["low", "--body", BODY])],
         "toy": [(f"toy/seed{seed}", ["toy", "--seed", str(seed)]) for seed in SEEDS],
         "stride": [
             (

@@ -1,4 +1,8 @@
-"""The hopper: Gymnasium's model, one leg with a foot that is longer in front than behind."""
+"""The hopper: Gymnasium's model, one leg with a foot that is longer in front than behind.
+
+Health: height above 0.7 m as published. The published pitch limit of 0.2 rad is given up for 0.6 rad: a hopper that
+brakes or turns round must lean further than that, and it is not down before its height says so.
+"""
 
 import numpy as np
 
