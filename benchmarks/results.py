@@ -1,6 +1,7 @@
 """Evaluate the shipped models with reinfer's own commands and write docs/results.md and the README's table.
 
-python benchmarks/results.py        (about 12 minutes on 2 cores)
+python benchmarks/results.py           (about 12 minutes on 2 cores)
+python benchmarks/results.py NAME...   only those commands, e.g. toy_seed0 transfer_standard
 python benchmarks/results.py --pages   only rewrite the pages from the figures of the last evaluation
 
 No number in either page is typed: all come from docs/results/*.json, which the named commands printed.
@@ -20,16 +21,17 @@ COMMANDS = {
     "low": "eval low --body half_cheetah --json",
     "transfer_standard": "eval transfer --body half_cheetah --tasks standard --seeds 5 --ablation --json",
     "transfer_heldout": "eval transfer --body half_cheetah --tasks heldout --seeds 5 --json",
-    "change_toy": "eval change --body toy1d --seeds 5 --compare --json",
-    "change_half_cheetah": "eval change --body half_cheetah --seeds 5 --json",
+    "change_toy": "eval change --body toy1d --seeds 3 --compare --json",
+    "change_half_cheetah": "eval change --body half_cheetah --seeds 2 --json",
 }
 BEGIN, END = "<!-- results: written by benchmarks/results.py -->", "<!-- end of results -->"
 
 
-def evaluate() -> None:
-    """Run every command and keep what it prints."""
+def evaluate(names) -> None:
+    """Run the commands called ``names`` and keep what they print."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    for name, command in COMMANDS.items():
+    for name in names:
+        command = COMMANDS[name]
         print("reinfer", command, flush=True)
         line = [sys.executable, "-m", "reinfer.cli.main", *command.split()]
         found = json.loads(subprocess.run(line, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
@@ -260,8 +262,9 @@ def write_pages() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] not in ([], ["--pages"]):
-        sys.exit(__doc__)
-    if not sys.argv[1:]:
-        evaluate()
+    asked = sys.argv[1:]
+    if asked != ["--pages"] and not set(asked) <= set(COMMANDS):
+        sys.exit(f"{__doc__}\nNAME is one of: {', '.join(COMMANDS)}")
+    if asked != ["--pages"]:
+        evaluate(asked or COMMANDS)
     write_pages()
