@@ -44,6 +44,13 @@ def load(name: str) -> dict:
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
+def missing(name: str) -> list[str]:
+    """What to say in place of figures that there are none of; empty where there are."""
+    if (RESULTS / f"{name}.json").exists():
+        return []
+    return [f"Not evaluated with the present models: `reinfer {COMMANDS[name]}`.", ""]
+
+
 def spread(values, digits: int) -> str:
     """Mean over seeds and the range."""
     values = list(values)
@@ -182,8 +189,8 @@ def page() -> str:
     ]
     for name, title in (("transfer_standard", "the 12 standard tasks"), ("transfer_heldout", "120 held-out tasks")):
         lines += [f"## Transfer to the half-cheetah, {title}", ""]
-        if not (RESULTS / f"{name}.json").exists():
-            lines += [f"Not evaluated with the present models: `reinfer {COMMANDS[name]}`.", ""]
+        if missing(name):
+            lines += missing(name)
             continue
         lines += [
             f"`reinfer {COMMANDS[name]}`: 24 s per task, settled over the last quarter. The oracle is told the task.",
@@ -220,6 +227,9 @@ def page() -> str:
         "",
     ]
     for name in ("change_toy", "change_half_cheetah"):
+        if missing(name):
+            lines += missing(name)
+            continue
         lines += [
             f"`reinfer {COMMANDS[name]}`",
             "",
