@@ -45,7 +45,7 @@ def windows_after(tasks, steps, seed=0):
 
 
 def test_after_a_change_only_rows_of_the_new_task_count():
-    agent = ToyAgent.load(resolve("shipped:toy/seed0"))
+    agent = ToyAgent.load(resolve("shipped:toy/seed0")).remember(forget=True)
     old, new = make_tasks([("velocity_forward", 1.2)]), make_tasks([("goal_backward", -6.0)])
     whole, last = windows_after((old, new), 8)
     remembering, alone = agent.infer(whole), agent.infer(last)
@@ -56,7 +56,7 @@ def test_after_a_change_only_rows_of_the_new_task_count():
 
 
 def test_without_a_surprise_the_whole_window_counts():
-    agent = ToyAgent.load(resolve("shipped:toy/seed0"))
+    agent = ToyAgent.load(resolve("shipped:toy/seed0")).remember(forget=True)
     window, _ = windows_after((make_tasks([("goal_forward", 7.0)]),), 12)
     forgetting = agent.infer(window)
     for one, two in zip(forgetting, agent.remember(forget=False).infer(window), strict=True):

@@ -97,15 +97,15 @@ class ToyAgent:
         self._functions = ARCHITECTURES[architecture]
         self.remember()
 
-    def remember(self, width: int = WINDOW, forget: bool | None = None) -> "ToyAgent":
+    def remember(self, width: int = WINDOW, forget: bool = False) -> "ToyAgent":
         """Read the last ``width`` rows, and of these, if ``forget``, only those since the last surprise.
 
-        By default an agent forgets if its architecture can. Raises ConfigError where it cannot; returns itself.
+        Forgetting finds a changed task several times sooner, and costs where tasks stay: a belief may be sure and
+        wrong. Raises ConfigError where the architecture cannot forget; returns itself.
         """
-        able = self._functions.forgetting is not None
-        if forget and not able:
+        if forget and self._functions.forgetting is None:
             raise ConfigError(f"forget: an agent of architecture {self.architecture!r} cannot tell a surprise")
-        self.width, self.forget = width, able if forget is None else forget
+        self.width, self.forget = width, forget
         return self
 
     def infer(self, window: ContextWindow) -> Belief:
