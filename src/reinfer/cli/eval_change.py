@@ -56,11 +56,10 @@ def evaluate(options: EvalChangeOptions, memories) -> dict:
     from reinfer.simulation import BatchSimulation
     from reinfer.transfer import Hierarchy, ToyPolicyAgent
 
-    chosen = {"seeds": options.seeds, "toy": options.toy}
-    if options.body != Toy1d.name:
-        chosen |= {"body": options.body, "stride": options.stride}
-    contest, contestants = prepare(TransferOptions(**chosen, **({} if "stride" in chosen else {"stride": "1"})))
     on_toy = options.body == Toy1d.name
+    robot = {} if on_toy else {"body": options.body}
+    stride = "1" if on_toy else options.stride
+    contest, contestants = prepare(TransferOptions(seeds=options.seeds, toy=options.toy, stride=stride, **robot))
     simulation = None if on_toy else BatchSimulation(contest.body, options.episodes)
     control_dt_s = TIME_STEP_S if on_toy else simulation.control_dt_s
     tasks = Toy1d.tasks if on_toy else contest.body.tasks

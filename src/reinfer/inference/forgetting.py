@@ -14,6 +14,7 @@ from reinfer.inference.context import ROW_CHANNELS, ContextWindow
 from reinfer.inference.decoder import TargetScale
 from reinfer.inference.encoder import Carry, advance, read, start
 from reinfer.inference.loss import Inference
+from reinfer.tasks.rewards import reward_of_value
 
 #: A belief is sure from this probability of its family on.
 SURE = 0.9
@@ -26,7 +27,7 @@ def contradicts(belief: Belief, row) -> jax.Array:
     """Whether the reward in ``row`` (N, 5) is not what ``belief`` predicts for the state reached, (N,) bool."""
     family, target = most_likely(belief)
     reached = jnp.take_along_axis(rewarded_value(row), family[:, None], axis=-1)[:, 0]
-    predicted = -jnp.abs(reached - target) / jnp.abs(target)
+    predicted = reward_of_value(reached, target)
     sure = jnp.max(belief.family_probability, axis=-1) >= SURE
     off = jnp.abs(row[:, len(ROW_CHANNELS)] - predicted) > TOLERANCE * (1.0 + jnp.abs(predicted))
     return sure & off

@@ -42,7 +42,13 @@ def reward(tasks, next_state):
     """
     xp = next_state.__array_namespace__()
     target = xp.asarray(tasks.target)
-    return -xp.abs(controlled_value(tasks.family, next_state) - target) / xp.abs(target)
+    return reward_of_value(controlled_value(tasks.family, next_state), target)
+
+
+def reward_of_value(value, target):
+    """Reward ``-|q - g| / |g|`` of a controlled ``value`` q under ``target`` g, in the same unit, equal shapes."""
+    xp = target.__array_namespace__()
+    return -xp.abs(value - target) / xp.abs(target)
 
 
 def sign_of(family):
