@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reinfer.bodies import Toy1d
-from reinfer.bodies.toy1d import HORIZON, Variation, sub_goal
+from reinfer.bodies.toy import HORIZON, Variation
 from reinfer.tasks import FAMILY_NAMES, Tasks, reward
 
 
@@ -24,8 +24,6 @@ def test_one_step_from_anywhere():
     np.testing.assert_allclose(reached[:, 0], np.asarray(state[:, 0] + 0.5 * u), atol=1e-6)
     np.testing.assert_allclose(reached[:, 3], np.asarray(5 * u), atol=1e-6)
     np.testing.assert_array_equal(reached[:, [1, 2, 4, 5]], 0)
-    x, v = sub_goal(state, u[:, None])
-    np.testing.assert_allclose(np.stack([x, v], 1), reached[:, [0, 3]], atol=1e-6)
 
 
 def test_actions_are_clipped():

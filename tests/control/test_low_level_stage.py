@@ -280,6 +280,8 @@ def test_result_is_plain_json_and_repeats():
         "goal_error_m",
         "speed_error_windowed",
         "stand_error_rad",
+        "jump_peak_error",
+        "jump_mean_ratio",
         "fall_rate",
         "by_command",
     ]

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import HALF_CHEETAH, CommandRange
+from reinfer.bodies import HALF_CHEETAH, CommandRange, Toy1d
 from reinfer.control.commands import Commands, feature_size, restrict
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
@@ -18,6 +18,7 @@ from reinfer.control.normalisation import init_moments
 from reinfer.control.sac import init_sac
 from reinfer.inference.agent import ARCHITECTURES, ToyAgent
 from reinfer.inference.belief import Belief
+from reinfer.inference.context import LINE_ROWS
 from reinfer.tasks import GOAL
 from reinfer.transfer import Hierarchy, ToyPolicyAgent
 from reinfer.transfer.relearned import ACTIONS, Correction
@@ -31,6 +32,8 @@ class FilterAgent:
 
     width = 32
     sha256 = "double"
+    body = Toy1d()
+    layout = LINE_ROWS
 
     def __init__(self, tolerance: float = 0.02, grid: int = 300):
         limits = ((0.5, 3.0), (0.5, 3.0), (0.2, 25.0), (0.2, 25.0))

@@ -1,15 +1,17 @@
-"""Bodies by name. A new robot is one file here and one line in ``ROBOTS``."""
+"""Bodies by name. A new robot is one file here and one line in ``ROBOTS``; a new toy likewise in ``TOYS``."""
 
 from reinfer.bodies.ant import ANT
 from reinfer.bodies.body import Body, CommandRange, Timing
 from reinfer.bodies.half_cheetah import HALF_CHEETAH
 from reinfer.bodies.hopper import HOPPER
 from reinfer.bodies.planar import PlanarBody
+from reinfer.bodies.toy import ToyBody
 from reinfer.bodies.toy1d import Toy1d
+from reinfer.bodies.toy3dof import Toy3dof
 from reinfer.bodies.walker2d import WALKER2D
 
 ROBOTS = {body.name: body for body in (HALF_CHEETAH, WALKER2D, HOPPER, ANT)}
-TOYS = {Toy1d.name: Toy1d}
+TOYS = {toy.name: toy for toy in (Toy1d, Toy3dof)}
 
 
 def robot(name: str, timing: str | None = None) -> Body:
@@ -22,4 +24,4 @@ def robot(name: str, timing: str | None = None) -> Body:
     return ROBOTS[name] if timing is None else ROBOTS[name].with_timing(timing)
 
 
-__all__ = ["ROBOTS", "TOYS", "Body", "CommandRange", "PlanarBody", "Timing", "Toy1d", "robot"]
+__all__ = ["ROBOTS", "TOYS", "Body", "CommandRange", "PlanarBody", "Timing", "Toy1d", "Toy3dof", "ToyBody", "robot"]

@@ -51,7 +51,7 @@ def run(arguments: list[str]) -> int:
 
 def evaluate(options: EvalChangeOptions, memories) -> dict:
     """Figures by memory."""
-    from reinfer.bodies.toy1d import TIME_STEP_S
+    from reinfer.bodies.toy import TIME_STEP_S
     from reinfer.evaluation.changing import draw_schedule, measure_changes, trace_robot, trace_toy
     from reinfer.simulation import BatchSimulation
     from reinfer.transfer import Hierarchy, ToyPolicyAgent

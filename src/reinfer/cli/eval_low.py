@@ -42,11 +42,13 @@ def _known(body: str, timing: str | None = None) -> Body:
 def summary(found: dict) -> list[str]:
     """Lines for a person: per kind the mean, median and worst error, and the share of falls."""
     lines = [f"{'command':<10} {'unit':<9} {'number':>6} {'mean':>9} {'median':>9} {'worst':>9}"]
-    units = {"goal": "m", "velocity": "relative", "stand": "rad", "jump": "m/s"}
+    units = {"goal": "m", "velocity": "relative", "stand": "rad", "jump": "rel. peak"}
     for kind, unit in units.items():
         errors = [row["error"] for row in found["by_command"] if row["kind"] == kind]
         if errors:
             values = (np.mean(errors), np.median(errors), np.max(errors))
             numbers = " ".join(f"{value:9.4f}" for value in values)
             lines.append(f"{kind:<10} {unit:<9} {len(errors):>6} {numbers}")
+    if found["jump_mean_ratio"] is not None:
+        lines.append(f"jumps: error of the highest |vz| of a second; mean |vz| {found['jump_mean_ratio']:.2f} of the target")
     return [*lines, f"falls: {100 * found['fall_rate']:.1f} % of 30 s episodes"]

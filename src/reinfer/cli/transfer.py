@@ -4,15 +4,21 @@ import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from reinfer.bodies import ROBOTS
 from reinfer.cli.parsing import parse
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 from reinfer.runs.files import replace_file, to_json
+from reinfer.tasks import FAMILIES, FAMILY_NAMES
 
 #: Choices of ``--stride`` besides a number.
 LEARNED, RULE = "learned", "rule"
+
+#: The choice of ``--tasks`` that has all families.
+MULTI = "multi"
 
 #: Choices of ``--policy``.
 TOY, RELEARNED = "toy", "relearned"
@@ -29,7 +35,12 @@ class TransferOptions:
     """
 
     body: str = setting("half_cheetah", "robot", choices=tuple(ROBOTS))
-    tasks: str = setting("standard", "the 12 published tasks or 120 random ones", choices=("standard", "heldout"))
+    tasks: str = setting(
+        "standard",
+        "the 12 published tasks, 120 random ones, or 140 random ones with stands and jumps, which need an agent and a"
+        " low level that know these",
+        choices=("standard", "heldout", MULTI),
+    )
     policy: str = setting(
         TOY, "what chooses sub-goals: the toy's policy, or as relearned on the robot", choices=(TOY, RELEARNED)
     )
@@ -63,22 +74,40 @@ def prepare(options: TransferOptions):
     from reinfer.bodies import robot
     from reinfer.control.low_level_policy import LowLevelPolicy
     from reinfer.evaluation.transfer import Contest, Contestant
-    from reinfer.inference.agent import ToyAgent
 
-    folder = resolve(options.low or f"shipped:{options.body}/low")
+    multi = options.tasks == MULTI
+    folder = resolve(options.low or f"shipped:{options.body}/{'multi' if multi else 'low'}")
     low_level = LowLevelPolicy.load(folder)
     if low_level.body != options.body:
         raise ArtifactError(f"{folder} is a policy of body {low_level.body!r}, not of {options.body!r}")
-    toys = options.toy or tuple(f"shipped:toy/seed{seed}" for seed in range(options.seeds))
+    kind = "toy3dof" if multi else "toy"
+    toys = options.toy or tuple(f"shipped:{kind}/seed{seed}" for seed in range(options.seeds))
     contest = Contest(
         robot(options.body), low_level, options.tasks, toy_steps=options.toy_steps, threads=options.threads
     )
     contestants = []
     for seed, reference in enumerate(toys):
-        toy = ToyAgent.load(resolve(reference))
+        toy = load_agent(reference, contest)
         relearned = relearned_of(options, seed, toy, contest) if options.policy == RELEARNED else None
-        contestants.append(Contestant(seed, toy, strides_of(options, seed, contest), relearned))
+        contestants.append(Contestant(seed, toy, strides_of(options, seed, contest, toy=toy), relearned))
     return contest, contestants
+
+
+def load_agent(reference: str, contest):
+    """The toy agent ``reference``. Raises ConfigError where tasks or low level of ``contest`` do not fit it."""
+    from reinfer.inference.agent import ToyAgent
+    from reinfer.transfer.agents import require_commands
+
+    toy = ToyAgent.load(resolve(reference))
+    unknown = set(np.unique(contest.tasks.family)) - set(range(toy.layout.families))
+    if unknown:
+        names = ", ".join(FAMILY_NAMES[family] for family in sorted(unknown))
+        raise ConfigError(f"toy: {reference} is an agent of {toy.body.name}, which does not know {names}")
+    try:
+        require_commands(toy, contest.low_level.ranges)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return toy
 
 
 def check_models(options: TransferOptions) -> None:
@@ -97,26 +126,34 @@ def check_models(options: TransferOptions) -> None:
         given = len(getattr(options, name))
         if given not in (0, toys):
             raise ConfigError(f"{name}: {given} given for {toys} toy agents; there must be one for each")
+    if options.tasks == MULTI and options.policy != TOY:
+        raise ConfigError(f"policy: {options.policy!r} is not allowed with tasks {MULTI!r}; it must be {TOY!r}")
     if options.high and options.policy != RELEARNED:
         raise ConfigError(f"high: given, but policy is {options.policy!r}; it must be {RELEARNED!r}")
 
 
-def strides_of(options: TransferOptions, seed: int, contest, stride: str | None = None):
-    """The stride policy that ``stride``, or else ``options.stride``, names, for the contestant ``seed``."""
+def strides_of(options: TransferOptions, seed: int, contest, stride: str | None = None, toy=None):
+    """The stride policy that ``stride``, or else ``options.stride``, names, for the contestant ``seed``.
+
+    Raises ArtifactError where a learned one does not fit the body, or the agent ``toy`` and the low level.
+    """
     from reinfer.simulation import BatchSimulation
-    from reinfer.transfer.strides import FixedStride, LearnedStride, RuleStride
+    from reinfer.transfer.strides import FixedStride, LearnedStride, RuleStride, feature_size
 
     stride = stride or options.stride
     if stride == RULE:
         return RuleStride(BatchSimulation(contest.body, 1, 1).control_dt_s)
     if stride != LEARNED:
         return FixedStride(int(stride))
-    models = options.stride_model
-    reference = models[seed] if models else f"shipped:{options.body}/stride/seed{seed}"
+    models, kind = options.stride_model, "multi_stride" if options.tasks == MULTI else "stride"
+    reference = models[seed] if models else f"shipped:{options.body}/{kind}/seed{seed}"
     folder = resolve(reference)
     learned = LearnedStride.load(folder, contest.low_level.ranges)
     if learned.body != options.body:
         raise ArtifactError(f"{folder} was learned on body {learned.body!r}, not on {options.body!r}")
+    observation = contest.body.observation_size(contest.body.model())
+    if learned.features != feature_size(observation, contest.low_level.ranges, toy.layout.families):
+        raise ArtifactError(f"{folder} was learned with a toy agent or a low level that knows other kinds of task")
     return learned
 
 
@@ -149,11 +186,29 @@ def summary(report: dict) -> list[str]:
     lines.append(f"{'':<10} {'position':>22} {'velocity':>22} {'integrated':>11} {'falls':>6}")
     lines.append("{:<10} {:>12} {:>9} {:>12} {:>9} {:>11} {:>6}".format("agent", *columns))
     judged = report["policy"]
-    lines += [_agent_line(name, report.get(name, report)) for name in AGENTS if name == judged or name in report]
+    agents = [name for name in AGENTS if name == judged or name in report]
+    lines += [_agent_line(name, report.get(name, report)) for name in agents] + _held_lines(report, agents)
     lines += ["", f"the oracle is told the task; {judged} is told rewards only"]
     if report["n_tasks"] <= 20:
         lines += ["", f"{'task':<26} {'error':>10} {'settled':>9} {'after':>8}"]
         lines += [_task_line(row) for row in report["by_task"]]
+    return lines
+
+
+def _held_lines(report: dict, agents: list[str]) -> list[str]:
+    """Of stands and jumps, where there are any: one line per agent."""
+    if "stand" not in report or "jump" not in report:
+        return []
+    lines = ["", f"{'':<10} {'stand':>22} {'jump, peak |vz|':>22} {'mean |vz|':>11}"]
+    lines.append("{:<10} {:>12} {:>9} {:>12} {:>9} {:>11}".format("agent", "off by", "settled", "off by", "settled", "of target"))
+    for name in agents:
+        part = report.get(name, report)
+        stand, jump = part["stand"], part["jump"]
+        lines.append(
+            f"{name:<10} {stand['settled_error_rad']:>8.3f} rad {100 * stand['settled_fraction']:>7.0f} %"
+            f" {100 * jump['peak_relative_error']:>10.1f} % {100 * jump['settled_fraction']:>7.0f} %"
+            f" {jump['mean_ratio']:>11.2f}"
+        )
     return lines
 
 
@@ -168,8 +223,9 @@ def _agent_line(name: str, part: dict) -> str:
 
 
 def _task_line(row: dict) -> str:
-    velocity = row["family"].startswith("velocity")
-    error = f"{100 * row['relative_error']:.1f} %" if velocity else f"{row['settled_error']:.3f} m"
+    kind = next(family.kind for family in FAMILIES if family.name == row["family"])
+    relative = f"{100 * row['relative_error']:.1f} %"
+    error = {"goal": f"{row['settled_error']:.3f} m", "stand": f"{row['settled_error']:.3f} rad"}.get(kind, relative)
     after = "-" if row["settling_time_s"] is None else f"{row['settling_time_s']:.1f} s"
     name = f"{row['family']} {row['target']:+.2f}"
     return f"{name:<26} {error:>10} {100 * row['settled_fraction']:>7.0f} % {after:>8}"

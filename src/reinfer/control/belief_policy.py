@@ -5,15 +5,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from reinfer.bodies.toy1d import MAX_SPEED_MPS, TIME_STEP_S
+from reinfer.bodies import ToyBody
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.belief import Belief
-from reinfer.tasks import CHANNELS, GOAL, VELOCITY
-from reinfer.tasks.families import FAMILY_KIND
+from reinfer.tasks import CHANNELS, GOAL, STAND
+from reinfer.tasks.families import FAMILY_KIND, KIND_CHANNEL
 
-FEATURES = 6
-_X = CHANNELS.index("x")
-_KIND = FAMILY_KIND[:4]
+#: Kinds whose targets are places: what matters is how far away they are.
+PLACES = (GOAL, STAND)
 
 
 class BeliefPolicy(NamedTuple):
@@ -23,41 +22,51 @@ class BeliefPolicy(NamedTuple):
     shortcut: Layer
 
 
-def init_policy(key, hidden: int) -> BeliefPolicy:
-    """A perceptron 6-H-H-1 and a shortcut 6-1 whose first actions are small."""
+def init_policy(key, hidden: int, body: ToyBody) -> BeliefPolicy:
+    """A perceptron K-H-H-A and a shortcut K-A whose first actions are small; K features, A actions."""
     network_key, shortcut_key = jax.random.split(key)
+    features = feature_size(body)
     return BeliefPolicy(
-        init_mlp(network_key, (FEATURES, hidden, hidden, 1), output_scale=0.1, weights=normal),
-        init_mlp(shortcut_key, (FEATURES, 1), output_scale=0.1, weights=normal)[0],
+        init_mlp(network_key, (features, hidden, hidden, body.action_size), output_scale=0.1, weights=normal),
+        init_mlp(shortcut_key, (features, body.action_size), output_scale=0.1, weights=normal)[0],
     )
 
 
-def policy_features(state, belief: Belief) -> jax.Array:
-    """Inputs (N, 6): the four family probabilities, the expected velocity, and how far the expected goal is.
+def feature_size(body: ToyBody) -> int:
+    """Number K of ``policy_features``: 6 on toy1d."""
+    state = jnp.zeros(len(CHANNELS))
+    return len(body.tasks.ranges) + sum(1 + len(body.phase(kind, state)) for kind in body.reach)
 
-    Velocity and distance are in units of one toy step (5 m/s, 0.5 m) and weighed by the probability of their kind;
-    distances saturate at two steps. Absolute x is no input, so the policy is the same everywhere. Expectations are
-    taken within the kind, over its forward and backward family.
+
+def policy_features(body: ToyBody, state, belief: Belief) -> jax.Array:
+    """Inputs (N, K): the family probabilities, then per kind what is expected of it, weighed by its probability.
+
+    That is the expected velocity or jump, or how far the expected goal or pitch is, in units of what one action can
+    change (5 m/s, 0.5 m, ...); distances saturate at two steps. Absolute x is no input, so the policy is the same
+    everywhere. Expectations are taken within the kind, over its forward and backward family. Last, likewise weighed,
+    the ``phase`` of each kind: what a robot does in channels that are not to be controlled disturbs nothing.
     """
     probability = belief.family_probability
-
-    def expected(kind):
-        member = jnp.asarray(kind == _KIND, jnp.float32) * probability
+    families = FAMILY_KIND[: len(body.tasks.ranges)]
+    pursued, phases = [], []
+    for kind, reach in body.reach.items():
+        member = jnp.asarray(kind == families, jnp.float32) * probability
         share = jnp.sum(member, axis=-1)
-        return share, jnp.sum(member * belief.target, axis=-1) / (share + 1e-6)
+        expected = jnp.sum(member * belief.target, axis=-1) / (share + 1e-6)
+        if kind in PLACES:
+            expected = jnp.clip((expected - state[..., int(KIND_CHANNEL[kind].argmax())]) / reach, -2.0, 2.0)
+            pursued.append(share * expected)
+        else:
+            pursued.append(share * expected / reach)
+        phases += [share * phase for phase in body.phase(kind, state)]
+    return jnp.concatenate([probability, jnp.stack(pursued + phases, axis=-1)], axis=-1)
 
-    velocity_share, velocity = expected(VELOCITY)
-    goal_share, goal = expected(GOAL)
-    distance = jnp.clip((goal - state[..., _X]) / (MAX_SPEED_MPS * TIME_STEP_S), -2.0, 2.0)
-    pursued = (velocity_share * velocity / MAX_SPEED_MPS, goal_share * distance)
-    return jnp.concatenate([probability, jnp.stack(pursued, axis=-1)], axis=-1)
 
-
-def policy_action(policy: BeliefPolicy, state, belief: Belief) -> jax.Array:
-    """Deterministic action (N, 1) in [-1, 1] in task-space states (N, 6).
+def policy_action(policy: BeliefPolicy, body: ToyBody, state, belief: Belief) -> jax.Array:
+    """Deterministic action (N, A) in [-1, 1] in task-space states (N, 6).
 
     Clipped rather than squashed: where full speed is best, nothing is gained by still larger outputs.
     """
-    features = policy_features(state, belief)
+    features = policy_features(body, state, belief)
     output = apply_mlp(policy.network, features, jax.nn.silu)
     return jnp.clip(output + features @ policy.shortcut.weight + policy.shortcut.bias, -1.0, 1.0)

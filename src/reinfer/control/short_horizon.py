@@ -2,22 +2,20 @@
 
 The objective of a policy is the expected error over the next few steps from states the agent really visits. Gradients
 flow through the dynamics, through the reward into the next context row and through the encoder into the next belief:
-an action is credited for what it lets the agent find out. A horizon of three is enough on toy1d, where acting greedily
-on a settled belief is optimal, and short enough to keep gradients through a recurrent encoder bounded.
+an action is credited for what it lets the agent find out. A horizon of three is enough where acting greedily on a
+settled belief is nearly optimal, and short enough to keep gradients through a recurrent encoder bounded.
 """
 
 import jax
 import jax.numpy as jnp
 
-from reinfer.bodies import Toy1d
-from reinfer.bodies.toy1d import MAX_SPEED_MPS, TIME_STEP_S
+from reinfer.bodies import ToyBody
 from reinfer.control.belief_policy import BeliefPolicy, policy_action
-from reinfer.inference.belief import belief_of
+from reinfer.inference.belief import Inference, belief_of
 from reinfer.inference.context import make_rows
 from reinfer.inference.decoder import TargetScale
-from reinfer.inference.encoder import Carry, advance, read
-from reinfer.inference.loss import Inference
-from reinfer.tasks import GOAL, Tasks, reward
+from reinfer.inference.encoder import Carry, advance
+from reinfer.tasks import KINDS, Tasks, reward
 from reinfer.tasks.families import FAMILY_KIND
 
 #: Relative errors count up to this much, so that one hopeless task cannot dominate a batch.
@@ -29,7 +27,7 @@ def control_cost(
     policy: BeliefPolicy,
     inference: Inference,
     scale: TargetScale,
-    body: Toy1d,
+    body: ToyBody,
     tasks: Tasks,
     state,
     carry: Carry,
@@ -37,19 +35,19 @@ def control_cost(
 ):
     """Mean cost over ``horizon`` steps from (state (N, 6), what the encoder has seen), differentiable in ``policy``.
 
-    Cost per step: |error| in units of what one action can change (0.5 m, 5 m/s), so that far and near targets pull
+    Cost per step: |error| in units of what one action can change (0.5 m, 5 m/s, ...), so that far and near targets pull
     equally, plus a little of the relative error that rewards measure.
     """
-    is_goal = jnp.asarray(FAMILY_KIND)[tasks.family] == GOAL
-    reach = jnp.where(is_goal, MAX_SPEED_MPS * TIME_STEP_S, MAX_SPEED_MPS)
+    reach = jnp.array([body.reach.get(kind, 1.0) for kind in range(len(KINDS))])[jnp.asarray(FAMILY_KIND)[tasks.family]]
+    layout = inference.encoder.layout
 
     def step(moment, _):
         state, seen = moment
-        belief = belief_of(inference.decoder, read(inference.encoder, seen), seen.newest, scale)
-        following = body.step(state, policy_action(policy, state, belief))
+        belief = belief_of(inference, seen, scale)
+        following = body.step(state, policy_action(policy, body, state, belief))
         error = -reward(tasks, following)
         cost = jnp.abs(tasks.target) * error / reach + RELATIVE_WEIGHT * jnp.minimum(error, HIGHEST_RELATIVE_ERROR)
-        seen = advance(inference.encoder, seen, make_rows(state, -error, following))
+        seen = advance(inference.encoder, seen, make_rows(state, -error, following, layout))
         return (following, seen), jnp.mean(cost)
 
     return jnp.mean(jax.lax.scan(step, (state, carry), length=horizon)[1])

@@ -14,6 +14,27 @@ from reinfer.tasks import GOAL, JUMP, STAND, VELOCITY, commanded_value
 #: Time constant of the averaged error, about a gait cycle; and how long after a command averaging begins.
 AVERAGING_S, SETTLING_S = 0.5, 1.0
 
+#: Window over which the highest |vz| of a jumping body is sought: it holds a flight, take-off and landing.
+PEAK_S = 1.0
+
+
+class RecentPeak:
+    """The largest of the last ``PEAK_S`` of values of N simulations, sampled once per control step."""
+
+    def __init__(self, count: int, control_dt_s: float):
+        self._values = np.zeros((count, round(PEAK_S / control_dt_s)))
+        self._next = 0
+
+    def push(self, values) -> np.ndarray:
+        """Take in the newest ``values`` (N,), none of them negative; returns the largest so far, (N,)."""
+        self._values[:, self._next] = values
+        self._next = (self._next + 1) % self._values.shape[1]
+        return self._values.max(1)
+
+    def forget(self, ids) -> None:
+        """Start over for the simulations ``ids``."""
+        self._values[ids] = 0.0
+
 
 def tracking_error(before, after, commands: Commands, control_dt_s: float) -> np.ndarray:
     """Controlled value minus target over one control step, in the channel's unit, shape (N,).
@@ -61,6 +82,19 @@ def goal_reward(error, speed, highest_speed: float) -> np.ndarray:
     return there + 0.2 * np.exp(-distance) + 0.3 * np.exp(-np.square((speed - wanted_speed) / 0.5))
 
 
+def jump_reward(error, peak_error, age_s, target) -> np.ndarray:
+    """In [0, 1], shape (N,): |vz| near its target now (0.4), and its highest of the last second just there (0.6).
+
+    No body holds |vz|: in flight it falls to zero and rises again, so that half of a target on average is the most
+    there is at the right peak. What can be exact is the speed of take-off and landing; the first term makes one flight
+    follow the other.
+    """
+    now = 0.4 * np.maximum(1.0 - np.abs(error) / np.maximum(target, 0.5), 0.0)
+    relative = np.abs(peak_error) / np.maximum(target, 0.5)
+    peak = 0.2 * np.maximum(1.0 - relative, 0.0) + 0.2 * np.exp(-np.square(relative / 0.2)) + 0.2 * np.exp(-relative / 0.04)
+    return now + np.where(age_s > SETTLING_S, peak, 0.0)
+
+
 def hold_reward(error, sharp) -> np.ndarray:
     """In [0, 1], shape (N,): holding a channel at a value, to a precision of about ``sharp``."""
     wide = 0.4 * np.exp(-np.abs(error)) + 0.3 * np.exp(-np.square(error / 0.3))
@@ -73,7 +107,7 @@ def tracking_reward(
     """Reward of one control step, shape (N,).
 
     Args:
-        error, average: tracking error of the step and its average (N,).
+        error, average: tracking error of the step and its average, or for jumps that of the recent peak (N,).
         age_s: time since the command was given (N,).
         speed: vx reached, m/s (N,).
         action: executed actions (N, A) in [-1, 1].
@@ -83,7 +117,7 @@ def tracking_reward(
         GOAL: goal_reward(error, speed, ranges.speed_mps[1]),
         VELOCITY: velocity_reward(error, average, age_s, commands.target, relative_speed),
         STAND: hold_reward(error, sharp=0.05),
-        JUMP: hold_reward(error, sharp=0.3),
+        JUMP: jump_reward(error, average, age_s, commands.target),
     }
     tracking = np.select([commands.kind == kind for kind in by_kind], list(by_kind.values()))
     return tracking - 0.01 * np.square(action).sum(-1)

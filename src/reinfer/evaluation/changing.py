@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import Toy1d
-from reinfer.bodies.toy1d import TIME_STEP_S
+from reinfer.bodies.toy import TIME_STEP_S
 from reinfer.evaluation.contest import TAIL, is_goal
 from reinfer.inference.agent import ToyAgent
 from reinfer.inference.belief import most_likely
@@ -74,8 +73,8 @@ def trace_robot(hierarchy: Hierarchy, schedule: Schedule, seed: int) -> Trace:
 
 
 def trace_toy(agent: ToyAgent, schedule: Schedule, seed: int) -> Trace:
-    """One episode of every column of ``schedule`` on the nominal toy, as long as the longest of them."""
-    toy, count = Toy1d(), schedule.tasks.family.shape[1]
+    """One episode of every column of ``schedule`` on the agent's toy, as long as the longest of them."""
+    toy, count = agent.body, schedule.tasks.family.shape[1]
     schedule = schedule._replace(tasks=Tasks(*map(jnp.asarray, schedule.tasks)))
     keys = jax.random.split(random.key(seed, "schedule"))
 
@@ -87,11 +86,11 @@ def trace_toy(agent: ToyAgent, schedule: Schedule, seed: int) -> Trace:
             reached = toy.step(state, agent.act(state, belief))
             gained = reward(schedule.at(phase), reached)
             following = schedule.advance(phase, age, reached, jax.random.uniform(key, (count,)))
-            carry = (reached, append(window, state, gained, reached), *following)
+            carry = (reached, append(window, state, gained, reached, layout=agent.layout), *following)
             return carry, (phase, reached[..., _X], *most_likely(belief))
 
         nothing = jnp.zeros(count, int)
-        begin = (start, empty_window(count, agent.width), nothing, nothing)
+        begin = (start, empty_window(count, agent.width, agent.layout), nothing, nothing)
         return jax.lax.scan(step, begin, jax.random.split(keys[1], steps))[1]
 
     start = toy.reset(keys[0], (count,))

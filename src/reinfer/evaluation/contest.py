@@ -1,8 +1,9 @@
 """The contest: which tasks, for how long, and what is measured of each episode.
 
-Time is simulated seconds throughout. Position errors are in metres. Speeds are windowed, distance over time,
-since a gait makes the instantaneous speed of any runner swing; velocity errors are in m/s, or relative to
-the target where so named.
+Time is simulated seconds throughout. Position errors are in metres, those of stands in rad. Speeds are windowed,
+distance over time, since a gait makes the instantaneous speed of any runner swing; velocity errors are in m/s, or
+relative to the target where so named. Jumps are measured by the highest |vz| of the last second, likewise in m/s or
+relative (``evaluation.jumps`` tells why).
 """
 
 from typing import NamedTuple
@@ -10,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from reinfer.bodies import Body
+from reinfer.evaluation.jumps import recent_peak
 from reinfer.runs import random
-from reinfer.tasks import FAMILIES, GOAL, Tasks, make_tasks
+from reinfer.tasks import CHANNELS, FAMILIES, GOAL, JUMP, STAND, VELOCITY, Tasks, make_tasks
 from reinfer.tasks.families import FAMILY_KIND
 from reinfer.transfer.record import RolloutRecord
 
@@ -22,9 +24,9 @@ MOMENTS_S = (1, 2, 5, 10, 24)
 #: Share of the episode, at its end, over which settling is judged.
 TAIL = 0.25
 
-#: A task counts as settled if the tail's mean distance is at most this many metres, or the tail's mean speed
-#: is at most this far from the target, relative to it.
-SETTLED_M, SETTLED_RELATIVE = 0.25, 0.10
+#: A task counts as settled if the tail's mean distance is at most this many metres, the tail's mean speed at most this
+#: far from the target, relative to it, the mean pitch within so many rad, the mean peak of |vz| within this share.
+SETTLED_M, SETTLED_RELATIVE, SETTLED_RAD, SETTLED_PEAK = 0.25, 0.10, 0.10, 0.15
 
 #: Window for speeds at a moment, seconds.
 SPEED_WINDOW_S = 1.0
@@ -35,18 +37,22 @@ ROWS = (1, 2, 5, 10, 32)
 #: Standard targets as fractions of the body's range, as published.
 _FRACTIONS = {"goal": (0.9, 0.5, 0.3), "velocity": (0.9, 0.5, 0.1)}
 
-#: Held-out tasks: how many, and the seed of the only stream they come from.
-HELDOUT_COUNT, _HELDOUT_SEED = 120, 0
+#: Held-out tasks, of goals and velocities and of all families: how many, and the seed of the only streams they come
+#: from.
+HELDOUT_COUNT, MULTI_COUNT, _HELDOUT_SEED = 120, 140, 0
+
+_X, _PITCH, _VZ = (CHANNELS.index(name) for name in ("x", "pitch", "vz"))
 
 
 class Scores(NamedTuple):
     """Measures of one record, leaves (K,) per task unless said otherwise.
 
-    ``settled_error``: m, or m/s of the windowed speed, over the tail; ``relative_error``: the same over
-    |target|; ``settled`` bool; ``settling_time_s``: since when the error has stayed within the tolerance,
+    ``settled_error``: m, m/s of the windowed speed or of the peak, or rad, over the tail; ``relative_error``: the same
+    over |target|; ``settled`` bool; ``settling_time_s``: since when the error has stayed within the tolerance,
     infinite unless all through the tail; ``integrated_error_s``: integral of |error| / |target| dt,
     instantaneous, as rewarded; ``overshoot_m``: how far beyond a goal, 0 for speeds; ``fallen`` bool;
-    ``error_at`` (K, moments); ``mean_stride`` in control steps; ``right_class``, ``target_error`` (K, rows):
+    ``error_at`` (K, moments); ``jump_ratio``: mean |vz| of the tail over the target, NaN unless that is a jump;
+    ``mean_stride`` in control steps; ``right_class``, ``target_error`` (K, rows):
     of the belief with that many context rows, NaN where an episode had fewer.
     """
 
@@ -58,6 +64,7 @@ class Scores(NamedTuple):
     overshoot_m: np.ndarray
     fallen: np.ndarray
     error_at: np.ndarray
+    jump_ratio: np.ndarray
     mean_stride: np.ndarray
     right_class: np.ndarray
     target_error: np.ndarray
@@ -79,18 +86,30 @@ def heldout_tasks(body: Body, count: int = HELDOUT_COUNT) -> Tasks:
     return Tasks(*map(np.asarray, body.tasks.only(tuple(_FRACTIONS)).sample(key, (count,))))
 
 
-#: Task sets by the name that the command line knows.
-TASK_SETS = {"standard": standard_tasks, "heldout": heldout_tasks}
+def multi_tasks(body: Body, count: int = MULTI_COUNT) -> Tasks:
+    """``count`` random tasks of every family of the body; no training draws from their stream."""
+    key = random.key(_HELDOUT_SEED, "contest tasks of all families")
+    return Tasks(*map(np.asarray, body.tasks.sample(key, (count,))))
+
+
+#: Task sets by the name that the command line knows, and which of them are random draws.
+TASK_SETS = {"standard": standard_tasks, "heldout": heldout_tasks, "multi": multi_tasks}
+RANDOM_SETS = ("heldout", "multi")
 
 
 def is_goal(tasks: Tasks) -> np.ndarray:
-    """Which tasks are positions to reach, (K,) bool; the others are speeds to keep."""
-    return FAMILY_KIND[tasks.family] == GOAL
+    """Which tasks are positions to reach, (K,) bool."""
+    return is_kind(tasks, GOAL)
+
+
+def is_kind(tasks: Tasks, kind: int) -> np.ndarray:
+    """Which tasks are of one kind (index into ``tasks.KINDS``), (K,) bool."""
+    return FAMILY_KIND[tasks.family] == kind
 
 
 def windowed_speed(record: RolloutRecord, window_s: float = SPEED_WINDOW_S) -> np.ndarray:
     """Mean velocity over the ``window_s`` before each state (less at the start; 0 at first), (T+1, K)."""
-    x = record.task_state[..., 0]
+    x = record.task_state[..., _X]
     window = round(window_s / record.control_dt_s)
     end = np.arange(len(x))
     start = np.maximum(end - window, 0)
@@ -98,21 +117,35 @@ def windowed_speed(record: RolloutRecord, window_s: float = SPEED_WINDOW_S) -> n
 
 
 def tracking_error(record: RolloutRecord) -> np.ndarray:
-    """|x - target| in m, or |windowed speed - target| in m/s, before every control step and at the end:
-    (T+1, K)."""
-    value = np.where(is_goal(record.tasks), record.task_state[..., 0], windowed_speed(record))
-    return np.abs(value - record.tasks.target)
+    """|value - target| before every control step and at the end, (T+1, K): of x in m, of the windowed speed or the
+    recent peak of |vz| in m/s, or of pitch in rad."""
+    state = record.task_state
+    values = {
+        GOAL: state[..., _X],
+        VELOCITY: windowed_speed(record),
+        STAND: state[..., _PITCH],
+        JUMP: recent_peak(state[..., _VZ], record.control_dt_s),
+    }
+    return np.abs(_by_kind(record.tasks, values) - record.tasks.target)
+
+
+def _by_kind(tasks: Tasks, values: dict) -> np.ndarray:
+    """Of ``values``, by kind and broadcastable to (..., K), the one of each task's kind."""
+    return np.select([is_kind(tasks, kind) for kind in values], list(values.values()))
 
 
 def measure(record: RolloutRecord) -> Scores:
     """All measures of one episode of every task."""
     tasks, dt = record.tasks, record.control_dt_s
     goal, size = is_goal(tasks), np.abs(tasks.target)
-    x, error = record.task_state[..., 0], tracking_error(record)
+    x, error = record.task_state[..., _X], tracking_error(record)
     tail = round(TAIL * record.steps)
     tail_speed = (x[-1] - x[-1 - tail]) / (tail * dt)
-    settled_error = np.where(goal, error[-tail:].mean(0), np.abs(tail_speed - tasks.target))
-    tolerance = np.where(goal, SETTLED_M, SETTLED_RELATIVE * size)
+    velocity = is_kind(tasks, VELOCITY)
+    settled_error = np.where(velocity, np.abs(tail_speed - tasks.target), error[-tail:].mean(0))
+    tolerances = {GOAL: SETTLED_M, VELOCITY: SETTLED_RELATIVE * size, STAND: SETTLED_RAD, JUMP: SETTLED_PEAK * size}
+    tolerance = _by_kind(tasks, tolerances)
+    mean_jump = np.abs(record.task_state[-tail:, :, _VZ]).mean(0)
     moments = np.minimum(np.rint(np.array(MOMENTS_S) / dt).astype(int), record.steps)
     decisions = record.is_decision.sum(0)
     lived = (~record.fallen[:-1]).sum(0)
@@ -126,6 +159,7 @@ def measure(record: RolloutRecord) -> Scores:
         overshoot_m=np.where(goal, np.maximum((x * np.sign(tasks.target)).max(0) - size, 0.0), 0.0),
         fallen=record.fallen[-1],
         error_at=error[moments].T,
+        jump_ratio=np.where(is_kind(tasks, JUMP), mean_jump / size, np.nan),
         mean_stride=lived / np.maximum(decisions, 1),
         right_class=np.stack([right for right, _ in beliefs], axis=-1),
         target_error=np.stack([error for _, error in beliefs], axis=-1),

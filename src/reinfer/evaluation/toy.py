@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import Toy1d
-from reinfer.bodies.toy1d import HORIZON
+from reinfer.bodies.toy import HORIZON
 from reinfer.inference.agent import ToyAgent
 from reinfer.inference.belief import Belief
 from reinfer.inference.context import append, empty_window
@@ -25,7 +24,7 @@ SPLIT_SEED = 0
 class ToyEpisodes(NamedTuple):
     """Episodes of N tasks over T steps; ``belief`` is the one acted on, so that it has seen t rows at step t.
 
-    ``state`` (T, N, 6) before each step, ``action`` (T, N, 1), ``reward`` (T, N), ``belief`` leaves (T, N, ...).
+    ``state`` (T, N, 6) before each step, ``action`` (T, N, A), ``reward`` (T, N), ``belief`` leaves (T, N, ...).
     """
 
     state: jax.Array
@@ -35,8 +34,8 @@ class ToyEpisodes(NamedTuple):
 
 
 def play_toy(agent: ToyAgent, tasks: Tasks, key, steps: int = HORIZON) -> ToyEpisodes:
-    """One deterministic episode of each task (N,) on the nominal toy; ``key`` draws the starts."""
-    toy = Toy1d()
+    """One deterministic episode of each task (N,) on the agent's own toy, nominal; ``key`` draws the starts."""
+    toy, layout = agent.body, agent.layout
     count = tasks.count
     tasks = Tasks(*map(jnp.asarray, tasks))
 
@@ -48,23 +47,24 @@ def play_toy(agent: ToyAgent, tasks: Tasks, key, steps: int = HORIZON) -> ToyEpi
             action = agent.act(state, belief)
             reached = toy.step(state, action)
             gained = reward(tasks, reached)
-            carry = (reached, append(window, state, gained, reached))
+            carry = (reached, append(window, state, gained, reached, layout=layout))
             return carry, ToyEpisodes(state, action, gained, belief)
 
-        return jax.lax.scan(step, (start, empty_window(count, agent.width)), length=steps)[1]
+        return jax.lax.scan(step, (start, empty_window(count, agent.width, layout)), length=steps)[1]
 
     return play(toy.reset(key, (count,)), steps)
 
 
 def evaluate_toy(agent: ToyAgent, seed: int = 0) -> dict:
-    """Returns and inference quality on the held-out tasks of the published grid.
+    """Returns and inference quality on the held-out tasks of the published grid of the agent's toy.
 
     Returns a dict: ``return_mean`` and ``return_by_family`` (undiscounted, 200 steps, identification included),
     ``class_accuracy_by_rows`` and ``target_error_by_rows`` (mean relative error of the target under the true family)
     against context rows, ``purity``, ``nmi``, ``ari``, ``components``, ``effective_components`` and
-    ``merged_components`` of the mixture prior against families (null without components), ``n_tasks``, ``seed``.
+    ``merged_components`` of the mixture prior against families (null without components), ``body``, ``n_tasks``,
+    ``seed``.
     """
-    _, tasks = Toy1d.tasks.grid_split(SPLIT_SEED)
+    _, tasks = agent.body.tasks.grid_split(SPLIT_SEED)
     episodes = jax.tree.map(np.asarray, play_toy(agent, tasks, random.key(seed, "evaluation")))
     returns = episodes.reward.sum(axis=0)
     probability, target = episodes.belief.family_probability, episodes.belief.target
@@ -78,6 +78,7 @@ def evaluate_toy(agent: ToyAgent, seed: int = 0) -> dict:
         "class_accuracy_by_rows": {str(rows): float(found[rows].mean()) for rows in ROWS},
         "target_error_by_rows": {str(rows): float(error[rows].mean()) for rows in ROWS},
         **_mixture_report(agent, episodes.belief.latent, tasks),
+        "body": agent.body.name,
         "n_tasks": tasks.count,
         "seed": seed,
     }

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from reinfer.bodies import Body
-from reinfer.evaluation.contest import EPISODE_S, MOMENTS_S, ROWS, TASK_SETS, Scores, is_goal, measure
+from reinfer.evaluation.contest import EPISODE_S, MOMENTS_S, RANDOM_SETS, ROWS, TASK_SETS, Scores, is_kind, measure
 from reinfer.evaluation.statistics import describe
 from reinfer.runs import random
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import FAMILY_NAMES, Tasks
+from reinfer.tasks import FAMILY_NAMES, GOAL, JUMP, STAND, VELOCITY, Tasks
 from reinfer.transfer import (
     Hierarchy,
     OracleAgent,
@@ -42,7 +42,7 @@ class Contest:
     """One body, one low level, one set of tasks; ``records`` are kept by agent, stride and seed.
 
     Args:
-        task_set: ``standard`` or ``heldout``.
+        task_set: ``standard``, ``heldout`` or ``multi``.
         toy_steps: as in ``transfer.ToyPolicyAgent``.
         seconds: length of an episode; the contest's own by default.
         threads: physics threads; 0 uses every core.
@@ -75,12 +75,13 @@ class Contest:
 
     def agents(self, contestant: Contestant) -> dict:
         """The agent judged, first, and its comparators, by the key under which they are reported."""
+        families = contestant.toy.layout.families
         relearned = {} if contestant.relearned is None else {contestant.policy: contestant.relearned}
         return relearned | {
             "toy": ToyPolicyAgent(contestant.toy, self.toy_steps),
-            "oracle": OracleAgent(self.tasks),
-            "random": RandomAgent(self.low_level.ranges, contestant.seed),
-            "zero": ZeroAgent(),
+            "oracle": OracleAgent(self.tasks, families),
+            "random": RandomAgent(self.low_level.ranges, contestant.seed, families),
+            "zero": ZeroAgent(families),
         }
 
     def compare(self, contestants: list[Contestant], ablation=()) -> dict:
@@ -123,29 +124,36 @@ class Contest:
         return rows
 
     def _summary(self, scores: list[Scores]) -> dict:
-        return summarise(self.tasks, scores, resample_tasks=self.task_set == "heldout")
+        return summarise(self.tasks, scores, resample_tasks=self.task_set in RANDOM_SETS)
 
 
 def summarise(tasks: Tasks, scores: list[Scores], *, resample_tasks: bool) -> dict:
     """Plain numbers over seeds x tasks: the keys are told in ``cli.eval_transfer``."""
-    goal = is_goal(tasks)
+    goal, velocities, stands, jumps = (is_kind(tasks, kind) for kind in (GOAL, VELOCITY, STAND, JUMP))
     table = Scores(*(np.stack(leaf) for leaf in zip(*scores, strict=True)))
-    group = {"goal": goal, "velocity": ~goal}
 
     def stated(values, which):
         return describe(values[:, which], tasks.family[which], seed=0, resample_tasks=resample_tasks)
 
-    position = _part(table, group["goal"], stated)
+    position = _part(table, goal, stated)
     position["settled_error_m"] = position["settled_error"]["mean"]
     position["worst_error_m"] = float(table.settled_error[:, goal].max())
     position["overshoot_m"] = stated(table.overshoot_m, goal)
-    velocity = _part(table, group["velocity"], stated)
+    velocity = _part(table, velocities, stated)
     velocity["windowed_relative_error"] = velocity["relative_error"]["mean"]
     velocity["windowed_error_mps"] = velocity["settled_error"]["mean"]
-    velocity["worst_relative_error"] = float(table.relative_error[:, ~goal].max())
-    return {
-        "position": position,
-        "velocity": velocity,
+    velocity["worst_relative_error"] = float(table.relative_error[:, velocities].max())
+    found = {"position": position, "velocity": velocity}
+    if stands.any():
+        found["stand"] = stand = _part(table, stands, stated)
+        stand["settled_error_rad"] = stand["settled_error"]["mean"]
+        stand["worst_error_rad"] = float(table.settled_error[:, stands].max())
+    if jumps.any():
+        found["jump"] = jump = _part(table, jumps, stated)
+        jump["peak_relative_error"] = jump["relative_error"]["mean"]
+        jump["worst_peak_relative_error"] = float(table.relative_error[:, jumps].max())
+        jump["mean_ratio"] = float(table.jump_ratio[:, jumps].mean())
+    return found | {
         "integrated_error_s": stated(table.integrated_error_s, np.ones_like(goal)),
         "fall_rate": float(table.fallen.mean()),
         "class_accuracy_by_rows": _by_rows(table.right_class),

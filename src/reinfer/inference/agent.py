@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from reinfer.bodies import TOYS, Toy1d, ToyBody
 from reinfer.control.belief_policy import BeliefPolicy, init_policy, policy_action
-from reinfer.inference.belief import Belief, belief_of
-from reinfer.inference.context import WINDOW, ContextWindow
+from reinfer.inference.belief import Belief, Inference, belief_of
+from reinfer.inference.context import WINDOW, ContextWindow, RowLayout
 from reinfer.inference.decoder import TargetScale, init_decoder
-from reinfer.inference.encoder import Carry, carry_of_window, init_encoder, read
+from reinfer.inference.encoder import carry_of_window, init_encoder
 from reinfer.inference.forgetting import carry_since_surprise
-from reinfer.inference.loss import Inference
 from reinfer.inference.melts_networks import melts_act, melts_infer, melts_template
 from reinfer.inference.mixture import MixturePrior, standard_normal_prior
 from reinfer.runs import trees
@@ -34,7 +34,7 @@ class Architecture(NamedTuple):
     template: Callable[[dict], Any]
     infer: Callable[[Any, ContextWindow], Belief]
     forgetting: Callable[[Any, ContextWindow], Belief] | None
-    act: Callable[[Any, jax.Array, Belief], jax.Array]
+    act: Callable[[Any, ToyBody, jax.Array, Belief], jax.Array]
 
 
 class BeliefAgent(NamedTuple):
@@ -47,32 +47,33 @@ class BeliefAgent(NamedTuple):
 
 
 def _belief_template(config: dict) -> BeliefAgent:
-    hidden, latent, families = config["hidden"], config["latent"], config["families"]
-    key = jax.random.key(0)
-    zero = np.zeros(families, np.float32)
+    hidden, latent, body = config["hidden"], config["latent"], toy_of(config)
+    key, layout = jax.random.key(0), RowLayout(config["families"])
+    zero = np.zeros(layout.families, np.float32)
+    encoder = init_encoder(key, hidden, latent, layout)
     return BeliefAgent(
-        Inference(init_encoder(key, hidden, latent), init_decoder(key, config["decoder_hidden"], latent, families)),
-        init_policy(key, config["policy_hidden"]),
+        Inference(encoder, init_decoder(key, config["decoder_hidden"], latent, layout, body.action_size)),
+        init_policy(key, config["policy_hidden"], body),
         TargetScale(zero, zero, zero),
         standard_normal_prior(latent, config["max_components"]),
     )
 
 
+def toy_of(sizes: dict) -> ToyBody:
+    """The nominal toy of an agent of these sizes; models made before there was another are of toy1d."""
+    return TOYS[sizes.get("body", Toy1d.name)]()
+
+
 def _belief_infer(params: BeliefAgent, window: ContextWindow) -> Belief:
-    return _read_belief(params, carry_of_window(params.inference.encoder, window))
+    return belief_of(params.inference, carry_of_window(params.inference.encoder, window), params.scale)
 
 
 def _belief_forgetting(params: BeliefAgent, window: ContextWindow) -> Belief:
-    return _read_belief(params, carry_since_surprise(params.inference, window, params.scale))
+    return belief_of(params.inference, carry_since_surprise(params.inference, window, params.scale), params.scale)
 
 
-def _read_belief(params: BeliefAgent, carry: Carry) -> Belief:
-    encoder, decoder = params.inference
-    return belief_of(decoder, read(encoder, carry), carry.newest, params.scale)
-
-
-def _belief_act(params: BeliefAgent, state, belief: Belief) -> jax.Array:
-    return policy_action(params.policy, state, belief)
+def _belief_act(params: BeliefAgent, body: ToyBody, state, belief: Belief) -> jax.Array:
+    return policy_action(params.policy, body, state, belief)
 
 
 ARCHITECTURES = {
@@ -89,12 +90,16 @@ class ToyAgent:
         params: its parameters.
         sizes: the numbers from which a template of ``params`` can be built.
         sha256: digest of the model file, empty where it came from none.
+
+    ``body`` is the nominal toy it was trained on, ``layout`` that of the rows of its windows.
     """
 
     def __init__(self, architecture: str, params, sizes: dict, metrics: dict | None = None, sha256: str = ""):
         self.architecture, self.params, self.sizes = architecture, params, sizes
         self.metrics, self.sha256 = metrics or {}, sha256
         self._functions = ARCHITECTURES[architecture]
+        self.body = toy_of(sizes)
+        self.layout = RowLayout(len(self.body.tasks.ranges))
         self.remember()
 
     def remember(self, width: int = WINDOW, forget: bool = False) -> "ToyAgent":
@@ -114,8 +119,8 @@ class ToyAgent:
         return infer(self.params, window)
 
     def act(self, state, belief: Belief) -> jax.Array:
-        """The toy's own action (N, 1) in [-1, 1], deterministic, in task-space states (N, 6)."""
-        return self._functions.act(self.params, state, belief)
+        """The toy's own action (N, A) in [-1, 1], deterministic, in task-space states (N, 6)."""
+        return self._functions.act(self.params, self.body, state, belief)
 
     def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
         """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
@@ -137,6 +142,8 @@ class ToyAgent:
             allowed = ", ".join(ARCHITECTURES)
             raise ArtifactError(f"{folder}: architecture {name!r} is not known; allowed: {allowed}")
         sizes = model.config["sizes"]
+        if sizes.get("body", Toy1d.name) not in TOYS:
+            raise ArtifactError(f"{folder}: toy {sizes['body']!r} is not known; allowed: {', '.join(TOYS)}")
         template = jax.tree.map(np.asarray, ARCHITECTURES[name].template(sizes))
         params = trees.from_host(model.arrays, trees.signature(model.arrays), template, str(folder))
         return cls(name, jax.tree.map(jax.numpy.asarray, params), sizes, model.metrics, model.sha256)

@@ -4,20 +4,22 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from reinfer.inference.context import ROW_CHANNELS
+from reinfer.inference.context import LINE_ROWS, RowLayout
 from reinfer.inference.decoder import Decoder, TargetScale, decode_family, decode_target
-from reinfer.inference.encoder import Posterior
-from reinfer.tasks import FAMILIES
+from reinfer.inference.encoder import Carry, Encoder, read
+from reinfer.tasks import JUMP
+from reinfer.tasks.families import FAMILY_KIND
 
 #: How close, relative to it, a target that the newest reward allows must be to the decoded one to replace it.
 NEAR = 0.1
 
-#: Column of a row that holds the value reached in each family's channel.
-_REACHED = np.array(
-    [len(ROW_CHANNELS) + 1 + ROW_CHANNELS.index(f.channel) for f in FAMILIES if f.channel in ROW_CHANNELS]
-)
+
+class Inference(NamedTuple):
+    """All weights of task inference."""
+
+    encoder: Encoder
+    decoder: Decoder
 
 
 class Belief(NamedTuple):
@@ -33,21 +35,23 @@ class Belief(NamedTuple):
     target: jax.Array
 
 
-def belief_of(decoder: Decoder, posterior: Posterior, newest, scale: TargetScale) -> Belief:
-    """The belief that goes with a posterior, decoded at its mean, its targets refined by the ``newest`` row (N, 5)."""
+def belief_of(inference: Inference, seen: Carry, scale: TargetScale) -> Belief:
+    """The belief after what the encoder has ``seen``, decoded at the posterior mean, targets as the newest row says."""
+    encoder, decoder = inference
+    posterior = read(encoder, seen)
     probability = jax.nn.softmax(decode_family(decoder, posterior.mean))
-    target = refine_target(decode_target(decoder, posterior.mean, scale), newest)
+    target = refine_target(decode_target(decoder, posterior.mean, scale), seen.newest, encoder.layout)
     return Belief(posterior.mean, posterior.log_variance, probability, target)
 
 
-def refine_target(target, row) -> jax.Array:
-    """Targets (N, F) corrected to what the newest row (N, 5) says exactly, where that lies within ``NEAR``.
+def refine_target(target, row, layout: RowLayout = LINE_ROWS) -> jax.Array:
+    """Targets (N, F) corrected to what the newest row (N, R) says exactly, where that lies within ``NEAR``.
 
     A reward ``r = -|q - g| / |g|`` at the value q leaves two targets, ``q / (1 + r)`` and ``q / (1 - r)``: which side
     of the target one is on is for the encoder to remember; how far away it is, a network need not guess. A body that
     rests a little beside its target is so told to move, and finds out if the side was wrong.
     """
-    reached, reward = rewarded_value(row), row[..., len(ROW_CHANNELS), None]
+    reached, reward = rewarded_value(row, layout), row[..., len(layout.channels), None]
     below, above = 1.0 + reward, 1.0 - reward
     candidates = jnp.stack([reached / jnp.where(jnp.abs(below) > 1e-3, below, 1e-3), reached / above])
     distance = jnp.abs(candidates - target)
@@ -55,9 +59,10 @@ def refine_target(target, row) -> jax.Array:
     return jnp.where(distance.min(0) < NEAR * jnp.abs(target), closest, target)
 
 
-def rewarded_value(row) -> jax.Array:
-    """The value reached in the channel of each family, (..., F), in rows (..., 5)."""
-    return row[..., _REACHED]
+def rewarded_value(row, layout: RowLayout = LINE_ROWS) -> jax.Array:
+    """The value reached in the channel of each family, (..., F), in rows (..., R); for jumps its magnitude."""
+    value = row[..., layout.reached]
+    return jnp.where(FAMILY_KIND[: layout.families] == JUMP, jnp.abs(value), value)
 
 
 def most_likely(belief: Belief) -> tuple[jax.Array, jax.Array]:

@@ -1,27 +1,57 @@
 """Context windows: the last rows (s, r, s') that an agent has seen, and nothing else.
 
-A row holds the toy's channels before the transition, the reward, and the channels after it:
-``[x, vx, r, x', vx']``. Actions, the body's own observation and the task never enter.
+A row holds the channels that the toy's families reward, before the transition, the reward, and the channels after it:
+``[x, vx, r, x', vx']`` on toy1d. Actions, the body's own observation and the task never enter, and neither does a
+channel that no family rewards: what it does on a robot says nothing about the task.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.tasks import CHANNELS
+from reinfer.tasks import CHANNELS, FAMILIES
 
-#: Channels of the task-space state that a row holds, and the width of a row.
-ROW_CHANNELS = ("x", "vx")
-ROW_SIZE = 2 * len(ROW_CHANNELS) + 1
 WINDOW = 32
 
-_INDEX = np.array([CHANNELS.index(channel) for channel in ROW_CHANNELS])
+
+@dataclass(frozen=True, slots=True)
+class RowLayout:
+    """What is where in the rows of a toy that tells the first ``families`` of ``tasks.FAMILIES`` apart."""
+
+    families: int
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channels of the task-space state that a row holds."""
+        rewarded = {family.channel for family in FAMILIES[: self.families]}
+        return tuple(channel for channel in CHANNELS if channel in rewarded)
+
+    @property
+    def size(self) -> int:
+        """Width of a row."""
+        return 2 * len(self.channels) + 1
+
+    @property
+    def index(self) -> np.ndarray:
+        """Where the channels are in a task-space state."""
+        return np.array([CHANNELS.index(channel) for channel in self.channels])
+
+    @property
+    def reached(self) -> np.ndarray:
+        """Column of a row that holds the value reached in the channel of each family, (F,)."""
+        columns = [self.channels.index(family.channel) for family in FAMILIES[: self.families]]
+        return len(self.channels) + 1 + np.array(columns)
+
+
+#: Rows of a point on a line, toy1d.
+LINE_ROWS = RowLayout(4)
 
 
 class ContextWindow(NamedTuple):
-    """A batch of windows: ``rows`` (N, W, 5) float32, oldest first, padded with zeros on the left; ``count`` (N,)."""
+    """A batch of windows: ``rows`` (N, W, R) float32, oldest first, padded with zeros on the left; ``count`` (N,)."""
 
     rows: jax.Array
     count: jax.Array
@@ -33,26 +63,29 @@ class ContextWindow(NamedTuple):
         return jnp.arange(width) >= width - self.count[:, None]
 
 
-def make_rows(state, reward, next_state):
-    """Rows (..., 5) from task-space states (..., 6), rewards (...,) and next states (..., 6); NumPy or JAX."""
+def make_rows(state, reward, next_state, layout: RowLayout = LINE_ROWS):
+    """Rows (..., R) from task-space states (..., 6), rewards (...,) and next states (..., 6); NumPy or JAX."""
     xp = state.__array_namespace__()
-    parts = (state[..., _INDEX], reward[..., None], next_state[..., _INDEX])
+    parts = (state[..., layout.index], reward[..., None], next_state[..., layout.index])
     return xp.concatenate(parts, axis=-1)
 
 
-def empty_window(count: int, width: int = WINDOW) -> ContextWindow:
+def empty_window(count: int, width: int = WINDOW, layout: RowLayout = LINE_ROWS) -> ContextWindow:
     """``count`` windows that have seen nothing yet."""
-    return ContextWindow(jnp.zeros((count, width, ROW_SIZE), jnp.float32), jnp.zeros(count, jnp.int32))
+    return ContextWindow(jnp.zeros((count, width, layout.size), jnp.float32), jnp.zeros(count, jnp.int32))
 
 
-def append(window: ContextWindow, state, reward, next_state, where=None) -> ContextWindow:
+def append(
+    window: ContextWindow, state, reward, next_state, where=None, layout: RowLayout = LINE_ROWS
+) -> ContextWindow:
     """The windows after one more transition each, the oldest row dropped when full.
 
     Args:
         state, next_state: task-space states (N, 6). reward: (N,).
         where: which windows receive their row, (N,) bool; all by default.
+        layout: of the rows of ``window``.
     """
-    row = make_rows(jnp.asarray(state), jnp.asarray(reward), jnp.asarray(next_state)).astype(jnp.float32)
+    row = make_rows(jnp.asarray(state), jnp.asarray(reward), jnp.asarray(next_state), layout).astype(jnp.float32)
     rows = jnp.concatenate([window.rows[:, 1:], row[:, None]], axis=1)
     count = jnp.minimum(window.count + 1, window.rows.shape[1])
     if where is None:

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
-from reinfer.inference.context import ROW_CHANNELS
+from reinfer.inference.context import RowLayout
 from reinfer.tasks import TaskDistribution
 from reinfer.tasks.families import FAMILY_SIGN
 
-#: Typical sizes of the row channels (m, m/s), by which decoder inputs and outputs are scaled.
-CHANNEL_SCALE = np.array([10.0, 3.0], np.float32)
+#: Typical sizes of channels (m, m/s, rad), by which decoder inputs and outputs are scaled.
+_SCALE = {"x": 10.0, "pitch": 1.0, "vx": 3.0, "vz": 2.0}
 
 
 class Decoder(NamedTuple):
@@ -43,11 +43,16 @@ def target_scale(distribution: TaskDistribution) -> TargetScale:
     return TargetScale((low + high) / 2, np.maximum((high - low) / 2, 0.1), FAMILY_SIGN[distribution.families])
 
 
-def init_decoder(key, hidden: int, latent: int, families: int) -> Decoder:
-    """Heads with hidden layers of width ``hidden`` for a latent of size ``latent`` and ``families`` classes."""
+def channel_scale(layout: RowLayout) -> np.ndarray:
+    """Typical sizes of the channels of a row."""
+    return np.array([_SCALE[channel] for channel in layout.channels], np.float32)
+
+
+def init_decoder(key, hidden: int, latent: int, layout: RowLayout, actions: int) -> Decoder:
+    """Heads with hidden layers of width ``hidden`` for a latent of size ``latent`` and actions of size ``actions``."""
     keys = jax.random.split(key, 5)
-    channels = len(ROW_CHANNELS)
-    step = channels + 1 + latent
+    families, channels = layout.families, len(layout.channels)
+    step = channels + actions + latent
     return Decoder(
         family=init_mlp(keys[0], (latent, hidden, families), output_scale=0.3, weights=normal),
         target=init_mlp(keys[1], (latent, hidden, families), output_scale=0.3, weights=normal),
@@ -74,8 +79,12 @@ def decode_target(decoder: Decoder, latent, scale: TargetScale) -> jax.Array:
     return scale.sign * jnp.exp(jnp.clip(decode_log_target(decoder, latent, scale), -4.0, 4.0))
 
 
-def decode_step(decoder: Decoder, channels, action, latent) -> tuple[jax.Array, jax.Array]:
-    """Predicted reward (...,) and next row channels (..., 2) of a transition from ``channels`` (..., 2)."""
-    inputs = jnp.concatenate([channels / CHANNEL_SCALE, action, latent], axis=-1)
+def decode_step(decoder: Decoder, channels, action, latent, scale) -> tuple[jax.Array, jax.Array]:
+    """Predicted reward (...,) and next row channels (..., C) of a transition from ``channels`` (..., C).
+
+    Args:
+        scale: as ``channel_scale``.
+    """
+    inputs = jnp.concatenate([channels / scale, action, latent], axis=-1)
     reward = apply_mlp(decoder.reward, inputs, jax.nn.silu)[..., 0]
-    return reward, CHANNEL_SCALE * apply_mlp(decoder.state, inputs, jax.nn.silu)
+    return reward, scale * apply_mlp(decoder.state, inputs, jax.nn.silu)

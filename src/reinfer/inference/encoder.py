@@ -7,35 +7,40 @@ to row unless the family is the true one; so, beside the mean of the features, t
 of learned projections of them (statistics pooling, Snyder et al. 2018). Padded rows leave the hidden state untouched.
 """
 
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
-from reinfer.inference.context import ROW_SIZE, ContextWindow
+from reinfer.inference.context import LINE_ROWS, ContextWindow, RowLayout
 from reinfer.inference.recurrent import GRU, gru_step, init_gru, project_inputs
 
-FEATURES = 13
 PROJECTIONS = 16
+#: By what the channels other than x are divided to be of order one (rad, m/s).
+_SCALE = {"pitch": 1.0, "vx": 3.0, "vz": 3.0}
 #: Added to the variance of a projection before its logarithm: spreads below 0.003 (0.6 %) are all alike.
 _LEAST_VARIANCE = 1e-5
 _LOWEST_LOG_VARIANCE, _HIGHEST_LOG_VARIANCE = -12.0, 2.0
 
 
-class Encoder(NamedTuple):
-    """Weights of the encoder; see ``init_encoder`` for the sizes."""
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Encoder:
+    """Weights of the encoder, see ``init_encoder`` for the sizes, and the ``layout`` of the rows it reads."""
 
     embedding: MLP
     gru: GRU
     projection: jax.Array
     readout: MLP
     shortcut: Layer
+    layout: RowLayout = field(metadata={"static": True})
 
 
 class Carry(NamedTuple):
-    """What the encoder knows of N contexts: the GRU's state ``hidden`` (N, H), the ``newest`` row (N, 5), the
-    ``mean`` features of all rows (N, 13), ``scatter``, the summed squared deviation of their projections (N, 16), and
+    """What the encoder knows of N contexts: the GRU's state ``hidden`` (N, H), the ``newest`` row (N, R), the
+    ``mean`` features of all rows (N, K), ``scatter``, the summed squared deviation of their projections (N, 16), and
     their number ``count`` (N, 1)."""
 
     hidden: jax.Array
@@ -52,53 +57,64 @@ class Posterior(NamedTuple):
     log_variance: jax.Array
 
 
-def init_encoder(key, hidden: int, latent: int) -> Encoder:
-    """Row embedding (13-H-H), GRU (H), projections 13-16, read-out (H + 42)-H-2D and a linear shortcut 13-D."""
+def feature_size(layout: RowLayout) -> int:
+    """Number K of ``row_features``: 13 on toy1d."""
+    return 4 * len(layout.channels) + 5
+
+
+def init_encoder(key, hidden: int, latent: int, layout: RowLayout = LINE_ROWS) -> Encoder:
+    """Row embedding (K-H-H), GRU (H), projections K-16, read-out (H + 2K + 16)-H-2D and a linear shortcut K-D."""
     keys = jax.random.split(key, 5)
-    inputs = hidden + 2 * FEATURES + PROJECTIONS
+    features = feature_size(layout)
+    inputs = hidden + 2 * features + PROJECTIONS
     return Encoder(
-        embedding=init_mlp(keys[0], (FEATURES, hidden, hidden), weights=normal),
+        embedding=init_mlp(keys[0], (features, hidden, hidden), weights=normal),
         gru=init_gru(keys[1], hidden, hidden),
-        projection=jax.random.normal(keys[4], (FEATURES, PROJECTIONS)) / jnp.sqrt(FEATURES),
+        projection=jax.random.normal(keys[4], (features, PROJECTIONS)) / jnp.sqrt(features),
         readout=init_mlp(keys[2], (inputs, hidden, 2 * latent), output_scale=0.3, weights=normal),
-        shortcut=init_mlp(keys[3], (FEATURES, latent), output_scale=0.3, weights=normal)[0],
+        shortcut=init_mlp(keys[3], (features, latent), output_scale=0.3, weights=normal)[0],
+        layout=layout,
     )
 
 
-def row_features(rows) -> jax.Array:
-    """Numbers a network can use, (..., 13), from rows (..., 5): scaled values, logarithms, signs and differences."""
-    x, velocity, reward, next_x, next_velocity = (rows[..., i] for i in range(5))
+def row_features(rows, layout: RowLayout = LINE_ROWS) -> jax.Array:
+    """Numbers a network can use, (..., K), from rows (..., R): scaled values, logarithms, signs and differences."""
+    channels = len(layout.channels)
+    before, reward, after = rows[..., :channels], rows[..., channels], rows[..., channels + 1 :]
 
     def logarithm(value, floor):
         return 0.5 * jnp.log(jnp.abs(value) + floor)
 
-    columns = (
-        jnp.arcsinh(next_x) / 2.0,
-        next_velocity / 3.0,
-        logarithm(next_x, 0.03),
-        logarithm(next_velocity, 0.03),
-        jnp.tanh(next_x / 0.1),
-        jnp.tanh(next_velocity / 0.1),
+    def scaled(values, of_x):
+        parts = zip(layout.channels, jnp.moveaxis(values, -1, 0), strict=True)
+        return [of_x(value) if name == "x" else value / _SCALE[name] for name, value in parts]
+
+    of_reward = (
         reward / 2.0,
         logarithm(reward, 0.01),
         logarithm(1.0 + reward, 0.01),
         logarithm(1.0 - reward, 0.01),
         jnp.tanh((1.0 + reward) / 0.05),
-        next_x - x,
-        (next_velocity - velocity) / 3.0,
     )
-    return jnp.stack(columns, axis=-1)
+    parts = (
+        jnp.stack(scaled(after, lambda x: jnp.arcsinh(x) / 2.0), axis=-1),
+        logarithm(after, 0.03),
+        jnp.tanh(after / 0.1),
+        jnp.stack(of_reward, axis=-1),
+        jnp.stack(scaled(after - before, lambda x: x), axis=-1),
+    )
+    return jnp.concatenate(parts, axis=-1)
 
 
 def start(encoder: Encoder, count: int) -> Carry:
     """The carry of ``count`` contexts without a row."""
-    sizes = (encoder.gru.hidden_size, ROW_SIZE, FEATURES, PROJECTIONS, 1)
+    sizes = (encoder.gru.hidden_size, encoder.layout.size, feature_size(encoder.layout), PROJECTIONS, 1)
     return Carry(*(jnp.zeros((count, size)) for size in sizes))
 
 
 def advance(encoder: Encoder, carry: Carry, row) -> Carry:
-    """The carry after one more row (N, 5)."""
-    features = row_features(row)
+    """The carry after one more row (N, R)."""
+    features = row_features(row, encoder.layout)
     return _advance(encoder, carry, row, features, _gate_inputs(encoder, features))
 
 
@@ -106,7 +122,7 @@ def read(encoder: Encoder, carry: Carry) -> Posterior:
     """Posterior after the rows that ``carry`` has seen; leading axes as in its leaves."""
     variance = carry.scatter / jnp.maximum(carry.count, 1.0)
     spread = 0.5 * jnp.log(variance + _LEAST_VARIANCE) / 2.0 + 1.0
-    newest = row_features(carry.newest) * (carry.count > 0)
+    newest = row_features(carry.newest, encoder.layout) * (carry.count > 0)
     inputs = jnp.concatenate([carry.hidden, newest, carry.mean, spread], axis=-1)
     output = apply_mlp(encoder.readout, inputs, jax.nn.silu)
     mean, log_variance = jnp.split(output, 2, axis=-1)
@@ -115,8 +131,8 @@ def read(encoder: Encoder, carry: Carry) -> Posterior:
 
 
 def encode_prefixes(encoder: Encoder, rows) -> Posterior:
-    """Posteriors after 0, 1, ..., T rows of each sequence: (B, T, 5) -> leaves (B, T + 1, D), in one pass."""
-    features = row_features(rows)
+    """Posteriors after 0, 1, ..., T rows of each sequence: (B, T, R) -> leaves (B, T + 1, D), in one pass."""
+    features = row_features(rows, encoder.layout)
     begin = start(encoder, rows.shape[0])
 
     def step(carry, row):
@@ -131,7 +147,7 @@ def encode_prefixes(encoder: Encoder, rows) -> Posterior:
 
 def carry_of_window(encoder: Encoder, window: ContextWindow) -> Carry:
     """The carry after the real rows of each window, equal to that after ``advance`` by each of them."""
-    features = row_features(window.rows)
+    features = row_features(window.rows, encoder.layout)
 
     def step(carry, row):
         *row, valid = row

@@ -9,11 +9,10 @@ pure function of the window: nothing need be remembered beside it, on the toy or
 import jax
 import jax.numpy as jnp
 
-from reinfer.inference.belief import Belief, belief_of, most_likely, rewarded_value
-from reinfer.inference.context import ROW_CHANNELS, ContextWindow
+from reinfer.inference.belief import Belief, Inference, belief_of, most_likely, rewarded_value
+from reinfer.inference.context import LINE_ROWS, ContextWindow, RowLayout
 from reinfer.inference.decoder import TargetScale
-from reinfer.inference.encoder import Carry, advance, read, start
-from reinfer.inference.loss import Inference
+from reinfer.inference.encoder import Carry, advance, start
 from reinfer.tasks.rewards import reward_of_value
 
 #: A belief is sure from this probability of its family on.
@@ -23,25 +22,25 @@ SURE = 0.9
 TOLERANCE = 0.1
 
 
-def contradicts(belief: Belief, row) -> jax.Array:
-    """Whether the reward in ``row`` (N, 5) is not what ``belief`` predicts for the state reached, (N,) bool."""
+def contradicts(belief: Belief, row, layout: RowLayout = LINE_ROWS) -> jax.Array:
+    """Whether the reward in ``row`` (N, R) is not what ``belief`` predicts for the state reached, (N,) bool."""
     family, target = most_likely(belief)
-    reached = jnp.take_along_axis(rewarded_value(row), family[:, None], axis=-1)[:, 0]
+    reached = jnp.take_along_axis(rewarded_value(row, layout), family[:, None], axis=-1)[:, 0]
     predicted = reward_of_value(reached, target)
     sure = jnp.max(belief.family_probability, axis=-1) >= SURE
-    off = jnp.abs(row[:, len(ROW_CHANNELS)] - predicted) > TOLERANCE * (1.0 + jnp.abs(predicted))
+    off = jnp.abs(row[:, len(layout.channels)] - predicted) > TOLERANCE * (1.0 + jnp.abs(predicted))
     return sure & off
 
 
 def carry_since_surprise(inference: Inference, window: ContextWindow, scale: TargetScale) -> Carry:
     """The encoder's carry after the rows of ``window`` from the last contradiction on (all, if there is none)."""
-    encoder, decoder = inference
+    encoder = inference.encoder
     fresh = start(encoder, window.rows.shape[0])
 
     def step(carry, moment):
         row, valid = moment
-        belief = belief_of(decoder, read(encoder, carry), carry.newest, scale)
-        forgets = contradicts(belief, row) & (carry.count[:, 0] > 0)
+        belief = belief_of(inference, carry, scale)
+        forgets = contradicts(belief, row, encoder.layout) & (carry.count[:, 0] > 0)
         kept = jax.tree.map(lambda new, old: jnp.where(forgets[:, None], new, old), fresh, carry)
         moved = advance(encoder, kept, row)
         return jax.tree.map(lambda new, old: jnp.where(valid[:, None], new, old), moved, carry), None

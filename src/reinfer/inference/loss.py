@@ -12,29 +12,21 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from reinfer.inference.context import ROW_CHANNELS
+from reinfer.inference.belief import Inference
 from reinfer.inference.decoder import (
-    CHANNEL_SCALE,
-    Decoder,
     TargetScale,
+    channel_scale,
     decode_family,
     decode_log_target,
     decode_step,
 )
-from reinfer.inference.encoder import Encoder, encode_prefixes
+from reinfer.inference.encoder import encode_prefixes
 from reinfer.inference.mixture import MixturePrior, kl_to_mixture
 from reinfer.tasks import Tasks
 
 
-class Inference(NamedTuple):
-    """All weights of task inference."""
-
-    encoder: Encoder
-    decoder: Decoder
-
-
 class Episodes(NamedTuple):
-    """Stretches of B episodes: ``tasks`` (B,), ``rows`` (B, T, 5) and the toy's ``actions`` (B, T, 1)."""
+    """Stretches of B episodes: ``tasks`` (B,), ``rows`` (B, T, R) and the toy's ``actions`` (B, T, A)."""
 
     tasks: Tasks
     rows: jax.Array
@@ -87,7 +79,7 @@ def inference_loss(
     some_key, step_key = jax.random.split(step_key)
     some = jax.random.randint(some_key, (max(1, latent.shape[1] // 4),), 0, latent.shape[1])
     mean, log_variance, draw = (a[:, some] for a in (posterior.mean, posterior.log_variance, latent))
-    reward_error, state_error = _decoding_errors(inference.decoder, episodes, draw, step_key)
+    reward_error, state_error = _decoding_errors(inference, episodes, draw, step_key)
     divergence = kl_to_mixture(mean, log_variance, prior, draw).mean()
 
     loss = (
@@ -112,14 +104,15 @@ def _belief_weights(count: int, last: float):
     return weight / jnp.sum(weight)
 
 
-def _decoding_errors(decoder: Decoder, episodes: Episodes, latent, key):
+def _decoding_errors(inference: Inference, episodes: Episodes, latent, key):
     """Robust errors of reward and next state of one random step of the episode per belief."""
     count, length = episodes.rows.shape[:2]
     step = jax.random.randint(key, latent.shape[:2], 0, length)
     rows = jnp.take_along_axis(episodes.rows, step[..., None], axis=1)
     actions = jnp.take_along_axis(episodes.actions, step[..., None], axis=1)
-    channels = len(ROW_CHANNELS)
-    reward, state = decode_step(decoder, rows[..., :channels], actions, latent)
+    layout = inference.encoder.layout
+    channels, scale = len(layout.channels), channel_scale(layout)
+    reward, state = decode_step(inference.decoder, rows[..., :channels], actions, latent, scale)
     reward_error = robust(reward - rows[..., channels], 0.1).mean()
-    state_error = jnp.square((state - rows[..., channels + 1 :]) / CHANNEL_SCALE).mean()
+    state_error = jnp.square((state - rows[..., channels + 1 :]) / scale).mean()
     return reward_error, state_error

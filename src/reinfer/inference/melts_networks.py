@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from reinfer.bodies import Toy1d
 from reinfer.bodies.toy1d import MAX_SPEED_MPS
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.control.sac import mean_action
 from reinfer.inference.belief import Belief
-from reinfer.inference.context import ROW_CHANNELS, ROW_SIZE, ContextWindow
+from reinfer.inference.context import LINE_ROWS, ContextWindow
 from reinfer.inference.encoder import Posterior
 from reinfer.inference.mixture import MixturePrior, standard_normal_prior
 from reinfer.inference.recurrent import GRU, init_gru
@@ -25,11 +24,9 @@ from reinfer.tasks.families import FAMILY_SIGN
 
 #: Widths are this many times the number of inputs (``net_complex_enc_dec`` of the publication).
 COMPLEXITY = 5
-ENCODER_HIDDEN = COMPLEXITY * ROW_SIZE
+ENCODER_HIDDEN = COMPLEXITY * LINE_ROWS.size
 ACTIONS = Toy1d.action_size
 CLASSES = len(Toy1d.tasks.ranges)
-
-_CHANNEL = np.array([CHANNELS.index(name) for name in ROW_CHANNELS])
 
 
 class MeltsEncoder(NamedTuple):
@@ -66,11 +63,11 @@ class MeltsAgent(NamedTuple):
 def init_melts(key, latent: int) -> MeltsNetworks:
     """Fresh networks for a latent of size ``latent``; 4 gives the published sizes 7-35-35-2 and so on."""
     keys = jax.random.split(key, 6)
-    channels = len(ROW_CHANNELS)
+    channels = len(LINE_ROWS.channels)
     inputs = channels + ACTIONS + latent
     hidden = COMPLEXITY * inputs
     encoder = MeltsEncoder(
-        gru=init_gru(keys[0], ROW_SIZE, ENCODER_HIDDEN),
+        gru=init_gru(keys[0], LINE_ROWS.size, ENCODER_HIDDEN),
         mean=init_mlp(keys[1], (ENCODER_HIDDEN, latent), weights=normal)[0],
         log_variance=init_mlp(keys[2], (ENCODER_HIDDEN, latent), weights=normal)[0],
     )
@@ -117,7 +114,7 @@ def sample_latent(key, posterior: Posterior) -> jax.Array:
 
 def row_channels(state) -> jax.Array:
     """x (m) and vx (m/s), (..., 2), of task-space states (..., 6)."""
-    return state[..., _CHANNEL]
+    return state[..., LINE_ROWS.index]
 
 
 def policy_inputs(state, latent) -> jax.Array:
@@ -155,7 +152,7 @@ def _apply_to_columns(mlp: MLP, columns):
 def melts_template(sizes: dict) -> MeltsAgent:
     """Parameters of the shapes given by ``sizes``: ``latent``, ``max_components``, ``policy`` (hidden widths)."""
     latent = sizes["latent"]
-    widths = (len(ROW_CHANNELS) + latent, *sizes["policy"], 2 * ACTIONS)
+    widths = (len(LINE_ROWS.channels) + latent, *sizes["policy"], 2 * ACTIONS)
     policy = init_mlp(jax.random.key(0), widths, weights=normal)
     prior = standard_normal_prior(latent, sizes["max_components"])
     return MeltsAgent(init_melts(jax.random.key(0), latent), policy, prior)
@@ -170,7 +167,7 @@ def melts_infer(params: MeltsAgent, window: ContextWindow) -> Belief:
     return Belief(posterior.mean, posterior.log_variance, probability, read_targets(decoder, posterior.mean))
 
 
-def melts_act(params: MeltsAgent, state, belief: Belief) -> jax.Array:
+def melts_act(params: MeltsAgent, body: Toy1d, state, belief: Belief) -> jax.Array:
     """The policy's action (N, 1) without noise, at the posterior mean."""
     return mean_action(params.policy, policy_inputs(state, belief.latent))
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from reinfer.bodies import Toy1d, robot
-from reinfer.bodies.toy1d import HORIZON
+from reinfer.bodies.toy import HORIZON
 from reinfer.simulation.batch import BatchSimulation
 from reinfer.tasks import CHANNELS, FAMILY_NAMES, KINDS, TaskDistribution, Tasks, make_tasks, reward
 

@@ -29,6 +29,7 @@ from reinfer.control.ppo import (
 )
 from reinfer.control.tracking import (
     SETTLING_S,
+    RecentPeak,
     averaged_error,
     draw_commands,
     tracking_error,
@@ -38,7 +39,7 @@ from reinfer.runs import random
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import KINDS
+from reinfer.tasks import JUMP, KINDS
 
 #: Input columns that the value estimate has beyond those of the policy.
 CRITIC_INPUTS = 2
@@ -148,6 +149,7 @@ class LowLevelStage:
         self._start_moving(rng, np.arange(count))
         self.change_rate = self._draw_change_rate(rng, count)
         self.average, self.command_age_s = np.zeros(count), np.zeros(count)
+        self.peak = RecentPeak(count, self.simulation.control_dt_s)
 
     def _ask(self, iteration: int) -> None:
         """Set the commands that are asked for in ``iteration``."""
@@ -231,6 +233,9 @@ class LowLevelStage:
         self.command_age_s += dt
         error = tracking_error(before, reached, self.commands, dt)
         self.average = averaged_error(self.average, error, self.command_age_s, dt)
+        jumps = self.commands.kind == JUMP
+        peak = self.peak.push(np.abs(reached[:, 4]))
+        self.average = np.where(jumps, peak - self.commands.target, self.average)
         return tracking_reward(
             error,
             self.average,
@@ -256,6 +261,7 @@ class LowLevelStage:
             self.commands.kind[ids], self.commands.target[ids] = fresh
             self._start_moving(rng, ended)
             self.average[ids], self.command_age_s[ids] = 0.0, 0.0
+            self.peak.forget(ids)
             present = present.copy()
             present[ids] = self._inputs(ids)
         return over | changing, present

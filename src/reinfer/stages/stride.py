@@ -25,8 +25,8 @@ from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ArtifactError, RunError
 from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import Tasks, reward
-from reinfer.transfer.agents import ToyPolicyAgent
+from reinfer.tasks import KINDS, Tasks, reward
+from reinfer.transfer.agents import ToyPolicyAgent, require_commands
 from reinfer.transfer.hierarchy import Hierarchy
 from reinfer.transfer.stride_learning import (
     Episodes,
@@ -162,6 +162,7 @@ class StrideStage:
         self.toy, self.low_level = ToyAgent.load(toy_folder), LowLevelPolicy.load(low_folder)
         if self.low_level.body != config.body:
             raise ArtifactError(f"{low_folder} is a policy of body {self.low_level.body!r}, not of {config.body!r}")
+        require_commands(self.toy, self.low_level.ranges)
         self._parents = [
             load_model(toy_folder).parent("toy"),
             load_model(low_folder, LOW_LEVEL_KIND).parent("low"),
@@ -176,7 +177,8 @@ class StrideStage:
         agent = ToyPolicyAgent(self.toy, config.toy_steps)
         self.hierarchy = Hierarchy(simulation, self.low_level, agent, strides=None)
 
-        self.features = feature_size(self.body.observation_size(simulation.model), self.low_level.ranges)
+        observation = self.body.observation_size(simulation.model)
+        self.features = feature_size(observation, self.low_level.ranges, self.toy.layout.families)
         self._frozen = trees.digest(self.toy.params)
 
     # ---- state
@@ -226,9 +228,10 @@ class StrideStage:
         return state, metrics | {"baseline": float(state.baseline)}
 
     def training_tasks(self, iteration: int) -> Tasks:
-        """Tasks of one iteration from the body's own distribution; their stream is used nowhere else."""
+        """Tasks of one iteration from the body's own distribution, of the kinds that the toy knows; their stream is used
+        nowhere else."""
         key = random.key(self.config.seed, "stride training tasks", iteration)
-        tasks = self.body.tasks.only(("goal", "velocity")).sample(key, (self.config.simulations,))
+        tasks = self.body.tasks.only([KINDS[kind] for kind in self.toy.body.reach]).sample(key, (self.config.simulations,))
         return Tasks(*map(np.asarray, tasks))
 
     def _exploration(self, iteration: int) -> float:

@@ -1,4 +1,4 @@
-"""Stage "toy": meta-train task inference and a policy on the point agent.
+"""Stage "toy": meta-train task inference and a policy on a toy body.
 
 Objective. Inference minimises ``inference.loss`` over episodes of random behaviours and of the agent itself, all with
 freshly drawn tasks; the policy minimises ``control.short_horizon`` on the states its own episodes visit. A
@@ -17,14 +17,15 @@ import numpy as np
 import optax
 import optax.contrib
 
-from reinfer.bodies import Toy1d
+from reinfer.bodies import TOYS, Toy1d, ToyBody
 from reinfer.control.belief_policy import BeliefPolicy, init_policy
 from reinfer.control.short_horizon import control_cost
 from reinfer.inference.agent import BeliefAgent, ToyAgent
-from reinfer.inference.context import WINDOW
+from reinfer.inference.belief import Inference
+from reinfer.inference.context import WINDOW, RowLayout
 from reinfer.inference.decoder import TargetScale, init_decoder, target_scale
 from reinfer.inference.encoder import encode_prefixes, init_encoder
-from reinfer.inference.loss import Episodes, Inference, Weights, inference_loss
+from reinfer.inference.loss import Episodes, Weights, inference_loss
 from reinfer.inference.mixture import (
     MixtureConfig,
     MixturePrior,
@@ -44,6 +45,7 @@ from reinfer.tasks import Tasks
 class ToyConfig:
     """Everything a run of the default toy stage depends on."""
 
+    body: str = setting(Toy1d.name, "toy that is learned on", choices=tuple(TOYS))
     seed: int = setting(0, "seed of all randomness", low=0)
     iterations: int = setting(24, "mixture fits and logged rows", low=1)
     updates: int = setting(130, "gradient steps per iteration", low=1)
@@ -57,7 +59,7 @@ class ToyConfig:
     policy_length: int = setting(64, "their length in steps", low=WINDOW)
     policy_starts: int = setting(5, "visited states per episode from which the policy is improved", low=1)
     horizon: int = setting(3, "steps over which the policy is improved", low=1)
-    process_noise: float = setting(0.05, "noise of the training toy on x (m) and vx (m/s)", low=0.0)
+    process_noise: float = setting(0.05, "noise of the training toy on what a step reaches (m, m/s, rad)", low=0.0)
     time_step_spread: float = setting(0.5, "spread of the distance per step in the agent's own episodes", low=0.0)
     behaviour_time_step_spread: float = setting(9.0, "the same in episodes of random behaviours", low=0.0)
     inference_learning_rate: float = setting(1e-2, "peak learning rate of inference (Muon)", low=1e-8)
@@ -124,11 +126,13 @@ _compiled = partial(
 def init_networks(key, config: ToyConfig) -> Learned:
     """Fresh networks and optimisers."""
     keys = jax.random.split(key, 3)
+    body = TOYS[config.body]()
+    layout = RowLayout(len(body.tasks.ranges))
     inference = Inference(
-        init_encoder(keys[0], config.hidden, config.latent),
-        init_decoder(keys[1], config.decoder_hidden, config.latent, len(Toy1d.tasks.ranges)),
+        init_encoder(keys[0], config.hidden, config.latent, layout),
+        init_decoder(keys[1], config.decoder_hidden, config.latent, layout, body.action_size),
     )
-    policy = init_policy(keys[2], config.policy_hidden)
+    policy = init_policy(keys[2], config.policy_hidden, body)
     optimisers = make_optimisers(config)
     return Learned(inference, policy, optimisers.inference.init(inference), optimisers.policy.init(policy))
 
@@ -183,7 +187,9 @@ def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: Tar
         config.policy_length,
     )
     tasks, starts = choose_starts(keys[1], episodes.tasks, visited, config.policy_starts)
-    cost, gradient = jax.value_and_grad(control_cost)(policy, inference, scale, Toy1d(), tasks, *starts, config.horizon)
+    cost, gradient = jax.value_and_grad(control_cost)(
+        policy, inference, scale, TOYS[config.body](), tasks, *starts, config.horizon
+    )
     step, optimiser = make_optimisers(config).policy.update(gradient, learned.policy_optimiser, policy)
     rows_key, loss_key = jax.random.split(keys[2])
     windows = cut_windows(rows_key, episodes)
@@ -212,15 +218,15 @@ def choose_starts(key, tasks: Tasks, visited, count: int):
     return Tasks(*(jnp.repeat(leaf, count + 3) for leaf in tasks)), starts
 
 
-def training_toy(config: ToyConfig, time_step_spread: float) -> Toy1d:
+def training_toy(config: ToyConfig, time_step_spread: float) -> ToyBody:
     """The toy with the noise of training."""
-    return Toy1d(process_noise=config.process_noise, time_step_spread=time_step_spread)
+    return TOYS[config.body](process_noise=config.process_noise, time_step_spread=time_step_spread)
 
 
 @partial(_compiled, donate_argnames="learned")
 def train(learned: Learned, first, key, prior: MixturePrior, config: ToyConfig):
     """Updates ``first`` to ``first + config.updates`` in one program; returns the new state and mean metrics."""
-    scale = target_scale(Toy1d.tasks)
+    scale = target_scale(TOYS[config.body].tasks)
     numbered = (first + jnp.arange(config.updates), jax.random.split(key, config.updates))
     learned, parts = jax.lax.scan(lambda c, x: update(c, *x, config, prior, scale), learned, numbered)
     return learned, jax.tree.map(jnp.mean, parts)
@@ -235,7 +241,7 @@ def sample_latents(learned: Learned, key, config: ToyConfig):
     settled = WINDOW // 2
     count = -(-config.mixture_points // settled)
     keys = jax.random.split(key)
-    scale = target_scale(Toy1d.tasks)
+    scale = target_scale(TOYS[config.body].tasks)
     toy = training_toy(config, config.time_step_spread)
     own, _ = policy_episodes(keys[0], toy, learned.inference, learned.policy, scale, count, 2 * WINDOW)
     posterior = encode_prefixes(learned.inference.encoder, own.rows[:, -WINDOW:])
@@ -291,16 +297,18 @@ class ToyStage:
     def agent(self, state: ToyState) -> ToyAgent:
         """The agent in ``state``."""
         config = self.config
+        tasks = TOYS[config.body].tasks
         sizes = {
+            "body": config.body,
             "hidden": config.hidden,
             "decoder_hidden": config.decoder_hidden,
             "policy_hidden": config.policy_hidden,
             "latent": config.latent,
-            "families": len(Toy1d.tasks.ranges),
+            "families": len(tasks.ranges),
             "max_components": config.mixture.max_components,
         }
         learned = state.learned
-        params = BeliefAgent(learned.inference, learned.policy, target_scale(Toy1d.tasks), state.prior)
+        params = BeliefAgent(learned.inference, learned.policy, target_scale(tasks), state.prior)
         return ToyAgent("belief", params, sizes)
 
     def export(self, state: ToyState, folder: Path, provenance: dict) -> None:

@@ -11,19 +11,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import Toy1d
-from reinfer.bodies.toy1d import MAX_SPEED_MPS, TIME_STEP_S
+from reinfer.bodies import ToyBody
+from reinfer.bodies.toy import Aims
 from reinfer.control.belief_policy import BeliefPolicy, policy_action
-from reinfer.inference.belief import belief_of
-from reinfer.inference.context import make_rows
+from reinfer.inference.belief import Inference, belief_of
+from reinfer.inference.context import RowLayout, make_rows
 from reinfer.inference.decoder import TargetScale
-from reinfer.inference.encoder import Carry, advance, read, start
-from reinfer.inference.loss import Episodes, Inference
-from reinfer.tasks import GOAL, Tasks, reward
+from reinfer.inference.encoder import Carry, advance, start
+from reinfer.inference.loss import Episodes
+from reinfer.tasks import CHANNELS, GOAL, JUMP, STAND, VELOCITY, Tasks, reward
 from reinfer.tasks.families import FAMILY_KIND
 
-#: How far from the origin episodes may be entered (m): beyond any goal, and where velocity tasks lead.
-ENTRY_DISTANCE_M = {"goal": 30.0, "velocity": 60.0}
+#: How far from the origin episodes may be entered (m): beyond any goal, and where other tasks lead.
+ENTRY_DISTANCE_M = {"goal": 30.0, "other": 60.0}
+
+#: Largest jump (m/s) and pitch (rad) that random behaviours try to hold.
+BEHAVIOUR_JUMP_MPS, BEHAVIOUR_PITCH_RAD = 3.0, np.pi / 2
+
+_X, _PITCH = CHANNELS.index("x"), CHANNELS.index("pitch")
 
 
 class Visited(NamedTuple):
@@ -33,7 +38,7 @@ class Visited(NamedTuple):
     carry: Carry
 
 
-def training_tasks(key, body: Toy1d, count: int) -> Tasks:
+def training_tasks(key, body: ToyBody, count: int) -> Tasks:
     """Tasks (count,), two thirds from the toy's own ranges, the rest log-uniform from a fifth of their lower end.
 
     A robot's goal may be nearer than any of the toy's, and there small relative errors are the hardest.
@@ -46,46 +51,63 @@ def training_tasks(key, body: Toy1d, count: int) -> Tasks:
     return Tasks(tasks.family, jnp.where(keeps, tasks.target, jnp.sign(tasks.target) * small))
 
 
-def entry_states(key, body: Toy1d, tasks: Tasks, near_spread: float) -> jax.Array:
+def entry_states(key, body: ToyBody, tasks: Tasks, near_spread: float) -> jax.Array:
     """States (B, 6) in which episodes are entered: some at the toy's reset, the rest anywhere, often near the goal."""
     keys = jax.random.split(key, 5)
     shape = tasks.family.shape
-    is_goal = jnp.asarray(FAMILY_KIND)[tasks.family] == GOAL
-    limit = jnp.where(is_goal, ENTRY_DISTANCE_M["goal"], ENTRY_DISTANCE_M["velocity"])
+    kind = jnp.asarray(FAMILY_KIND)[tasks.family]
+    limit = jnp.where(kind == GOAL, ENTRY_DISTANCE_M["goal"], ENTRY_DISTANCE_M["other"])
     anywhere = limit * jax.random.uniform(keys[0], shape, minval=-1.0)
     near_goal = tasks.target + near_spread * jnp.maximum(1.0, jnp.abs(tasks.target)) * jax.random.normal(keys[1], shape)
-    x = jnp.where(is_goal & jax.random.bernoulli(keys[2], 0.6, shape), near_goal, anywhere)
-    state = body.reset(keys[3], shape)
+    is_near = jax.random.bernoulli(keys[2], 0.6, shape)
     at_reset = jax.random.bernoulli(keys[4], 0.4, shape)
-    return state.at[..., 0].set(jnp.where(at_reset, state[..., 0], x))
+    scattered = body.scatter(keys[3], shape)
+    scattered = scattered.at[..., _X].set(jnp.where((kind == GOAL) & is_near, near_goal, anywhere))
+    pitch = jnp.where((kind == STAND) & is_near, near_goal, scattered[..., _PITCH])
+    scattered = scattered.at[..., _PITCH].set(pitch)
+    return jnp.where(at_reset[..., None], body.reset(keys[3], shape), scattered)
 
 
-def behaviour_episodes(key, body: Toy1d, count: int, length: int) -> Episodes:
-    """Episodes of random controllers: they hold a position or a speed, near the target or not, with random noise."""
+def behaviour_episodes(key, body: ToyBody, count: int, length: int) -> Episodes:
+    """Episodes of random controllers: they hold a position or a speed, a pitch, a jump, near the target or not.
+
+    Their actions carry noise of random size.
+    """
     keys = jax.random.split(key, 12)
+    layout = RowLayout(len(body.tasks.ranges))
     tasks = training_tasks(keys[0], body, count)
-    is_goal = jnp.asarray(FAMILY_KIND)[tasks.family] == GOAL
+    kind = jnp.asarray(FAMILY_KIND)[tasks.family]
 
-    def uniform(index, low, high):
-        return jax.random.uniform(keys[index], (count,), minval=low, maxval=high)
+    def uniform(key, low, high):
+        return jax.random.uniform(key, (count,), minval=low, maxval=high)
 
     aims_at_target = jax.random.bernoulli(keys[1], 0.6, (count,))
-    holds_position = jnp.where(aims_at_target, is_goal, jax.random.bernoulli(keys[2], 0.5, (count,)))
+    moves_to_target = aims_at_target & ((kind == GOAL) | (kind == VELOCITY))
+    holds_position = jnp.where(moves_to_target, kind == GOAL, jax.random.bernoulli(keys[2], 0.5, (count,)))
     # Some hold a set-point that misses the target by a little, as a robot or a half-trained policy does.
     miss = jnp.where(jax.random.bernoulli(keys[3], 0.7, (count,)), 0.1 * jax.random.normal(keys[4], (count,)), 0.0)
     aimed = tasks.target * (1.0 + miss)
-    position = jnp.where(aims_at_target & is_goal, aimed, uniform(5, -25.0, 25.0))
-    speed = jnp.where(aims_at_target & ~is_goal, aimed, uniform(6, -3.5, 3.5))
-    noise = jnp.exp(uniform(7, np.log(0.003), np.log(0.7)))
+    pitch_key, jump_key = jax.random.split(keys[11])
+
+    def aim(of_kind, otherwise):
+        return jnp.where(aims_at_target & (kind == of_kind), aimed, otherwise)
+
+    aims = Aims(
+        holds_position,
+        position=aim(GOAL, uniform(keys[5], -25.0, 25.0)),
+        speed=aim(VELOCITY, uniform(keys[6], -3.5, 3.5)),
+        pitch=aim(STAND, uniform(pitch_key, -BEHAVIOUR_PITCH_RAD, BEHAVIOUR_PITCH_RAD)),
+        jump=aim(JUMP, uniform(jump_key, 0.0, BEHAVIOUR_JUMP_MPS)),
+    )
+    noise = jnp.exp(uniform(keys[7], np.log(0.003), np.log(0.7)))[:, None]
     variation = body.variation(keys[8], (count,))
 
     def step(state, step_key):
         action_key, body_key = jax.random.split(step_key)
-        toward = (position - state[..., 0]) / (MAX_SPEED_MPS * TIME_STEP_S * variation.travel)
-        action = jnp.where(holds_position, toward, speed / MAX_SPEED_MPS)
-        action = jnp.clip(action + noise * jax.random.normal(action_key, (count,)), -1.0, 1.0)[..., None]
+        action = body.toward(state, aims, variation.travel)
+        action = jnp.clip(action + noise * jax.random.normal(action_key, action.shape), -1.0, 1.0)
         following = body.step(state, action, body_key, variation)
-        return following, (make_rows(state, reward(tasks, following), following), action)
+        return following, (make_rows(state, reward(tasks, following), following, layout), action)
 
     entry = entry_states(keys[9], body, tasks, near_spread=0.3)
     _, (rows, actions) = jax.lax.scan(step, entry, jax.random.split(keys[10], length))
@@ -93,7 +115,7 @@ def behaviour_episodes(key, body: Toy1d, count: int, length: int) -> Episodes:
 
 
 def policy_episodes(
-    key, body: Toy1d, inference: Inference, policy: BeliefPolicy, scale: TargetScale, count: int, length: int
+    key, body: ToyBody, inference: Inference, policy: BeliefPolicy, scale: TargetScale, count: int, length: int
 ) -> tuple[Episodes, Visited]:
     """Episodes of the agent itself with exploration noise of random size, and where they led it."""
     keys = jax.random.split(key, 5)
@@ -104,11 +126,11 @@ def policy_episodes(
     def step(moment, step_key):
         state, seen = moment
         action_key, body_key = jax.random.split(step_key)
-        belief = belief_of(inference.decoder, read(inference.encoder, seen), seen.newest, scale)
-        action = policy_action(policy, state, belief)
+        belief = belief_of(inference, seen, scale)
+        action = policy_action(policy, body, state, belief)
         action = jnp.clip(action + noise * jax.random.normal(action_key, action.shape), -1.0, 1.0)
         following = body.step(state, action, body_key, variation)
-        row = make_rows(state, reward(tasks, following), following)
+        row = make_rows(state, reward(tasks, following), following, inference.encoder.layout)
         return (following, advance(inference.encoder, seen, row)), (row, action, Visited(state, seen))
 
     entry = entry_states(keys[3], body, tasks, near_spread=0.1)

@@ -31,7 +31,7 @@ from reinfer.control.replay import (
 )
 from reinfer.control.sac import Batch, Hyperparameters, SacState, init_sac, mean_action, sample_action, update
 from reinfer.inference.agent import ToyAgent
-from reinfer.inference.context import ROW_CHANNELS, WINDOW, append, empty_window, make_rows
+from reinfer.inference.context import LINE_ROWS, WINDOW, append, empty_window, make_rows
 from reinfer.inference.melts_loss import Anchored, Weights, inference_gradient
 from reinfer.inference.melts_networks import (
     MeltsAgent,
@@ -261,7 +261,7 @@ class MeltsStage:
         config = self.config
         inference_key, policy_key = jax.random.split(random.key(config.seed, "networks"))
         inference = init_melts(inference_key, config.latent)
-        inputs = len(ROW_CHANNELS) + config.latent
+        inputs = len(LINE_ROWS.channels) + config.latent
         components = config.mixture.max_components
         return MeltsState(
             inference,

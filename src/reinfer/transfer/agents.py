@@ -10,18 +10,18 @@ import jax
 import jax.numpy as jnp
 
 from reinfer.bodies import CommandRange
-from reinfer.bodies.toy1d import sub_goal
-from reinfer.inference.belief import Belief
-from reinfer.inference.context import ContextWindow
+from reinfer.control.commands import largest_target, trained_kinds
+from reinfer.inference.belief import Belief, most_likely
+from reinfer.inference.context import LINE_ROWS, ContextWindow, RowLayout
 from reinfer.runs import random
-from reinfer.tasks import CHANNELS, FAMILIES, GOAL, VELOCITY, Tasks
+from reinfer.tasks import CHANNELS, FAMILIES, GOAL, JUMP, KINDS, VELOCITY, Tasks
 from reinfer.tasks.families import FAMILY_KIND
 
 if TYPE_CHECKING:
     from reinfer.inference.agent import ToyAgent
 
-#: Families that the toy, and so the agents here, tell apart.
-TOY_FAMILIES = 4
+#: Families that agents tell apart unless their toy has more.
+LINE_FAMILIES = LINE_ROWS.families
 
 
 class Situation(NamedTuple):
@@ -53,12 +53,13 @@ class Decision(NamedTuple):
 class Agent:
     """What every agent has.
 
-    ``name`` in reports; ``width``: rows of context it reads; ``parameters``: a tree of arrays given back to
-    ``decide``. They may be exchanged between episodes, their shapes kept, without compiling anything anew.
+    ``name`` in reports; ``width``: rows of context it reads; ``layout`` of these rows; ``parameters``: a tree of arrays
+    given back to ``decide``. They may be exchanged between episodes, their shapes kept, without compiling anything anew.
     """
 
     name: str
     width: int
+    layout: RowLayout = LINE_ROWS
     parameters: Any = ()
 
     def decide(self, parameters, window: ContextWindow, situation: Situation) -> Decision:
@@ -72,7 +73,7 @@ class ToyPolicyAgent(Agent):
     The sub-goal is where the toy, standing in the robot's place, would be after ``toy_steps`` steps of its
     own policy under the present belief: with one step, as published, at most 0.5 m ahead, with more
     correspondingly farther while the toy is under way, and the same place once it is there. Velocities are
-    those of the last of these steps.
+    those of the last of these steps; for jumps see ``ToyBody.sub_goal``.
 
     Args:
         toy: the frozen toy agent.
@@ -85,21 +86,22 @@ class ToyPolicyAgent(Agent):
         if toy_steps < 1:
             raise ValueError(f"toy_steps: {toy_steps} must be at least 1")
         self.toy, self.toy_steps = toy, toy_steps
-        self.width = toy.width
+        self.width, self.layout = toy.width, toy.layout
 
     def decide(self, parameters, window: ContextWindow, situation: Situation) -> Decision:
         """Sub-goals of the most likely family's kind; see the class."""
-        belief = self.toy.infer(window)
-        kind = jnp.asarray(FAMILY_KIND)[jnp.argmax(belief.family_probability, axis=-1)]
-        position, velocity = self.look_ahead(belief, situation.task_state)
-        return Decision(kind, jnp.where(kind == GOAL, position, velocity), belief)
+        body, belief = self.toy.body, self.toy.infer(window)
+        family, target = most_likely(belief)
+        kind = jnp.asarray(FAMILY_KIND)[family]
+        reached = self.look_ahead(belief, situation.task_state)
+        sub_goals = [body.sub_goal(known, reached, target) for known in body.reach]
+        return Decision(kind, jnp.select([kind == known for known in body.reach], sub_goals), belief)
 
-    def look_ahead(self, belief: Belief, task_state) -> tuple[jax.Array, jax.Array]:
-        """Absolute position (m) and velocity (m/s) sub-goals, each (N,), from states (N, 6)."""
+    def look_ahead(self, belief: Belief, task_state) -> jax.Array:
+        """States (N, 6) in which the toy would be, from states (N, 6)."""
         for _ in range(self.toy_steps):
-            position, velocity = sub_goal(task_state, self.toy.act(task_state, belief))
-            task_state = _toy_state(position, velocity)
-        return position, velocity
+            task_state = self.toy.body.step(task_state, self.toy.act(task_state, belief))
+        return task_state
 
 
 class OracleAgent(Agent):
@@ -108,35 +110,37 @@ class OracleAgent(Agent):
     name = "oracle"
     width = 1
 
-    def __init__(self, tasks: Tasks):
-        self.tasks = Tasks(jnp.asarray(tasks.family), jnp.asarray(tasks.target, jnp.float32))
+    def __init__(self, tasks: Tasks, families: int = LINE_FAMILIES):
+        self.tasks, self.families = Tasks(jnp.asarray(tasks.family), jnp.asarray(tasks.target, jnp.float32)), families
 
     def decide(self, parameters, window, situation) -> Decision:
         """The true kind and target."""
         family, target = self.tasks
-        probability = jax.nn.one_hot(family, TOY_FAMILIES)
+        probability = jax.nn.one_hot(family, self.families)
         belief = _belief(probability, probability * target[:, None])
         return Decision(jnp.asarray(FAMILY_KIND)[family], target, belief)
 
 
 class RandomAgent(Agent):
-    """Comparator that knows nothing: goals and velocities drawn afresh over all that the low level can do."""
+    """Comparator that knows nothing: commands of every kind drawn afresh over all that the low level can do."""
 
     name = "random"
     width = 1
 
-    def __init__(self, ranges: CommandRange, seed: int):
-        self.ranges, self.seed = ranges, seed
+    def __init__(self, ranges: CommandRange, seed: int, families: int = LINE_FAMILIES):
+        self.ranges, self.seed, self.families = ranges, seed, families
 
     def decide(self, parameters, window, situation) -> Decision:
         """A fresh draw for every simulation."""
         kind_key, size_key = jax.random.split(random.key(self.seed, "random agent", situation.step))
         shape = situation.task_state.shape[:1]
-        kind = jnp.where(jax.random.bernoulli(kind_key, 0.5, shape), GOAL, VELOCITY)
-        size = jax.random.uniform(size_key, shape, minval=-1.0, maxval=1.0)
-        ahead, speed = size * self.ranges.goal_m, size * self.ranges.speed_mps[1]
-        target = jnp.where(kind == GOAL, situation.task_state[:, CHANNELS.index("x")] + ahead, speed)
-        return Decision(kind, target, _ignorant(shape[0]))
+        kinds = trained_kinds(self.ranges)
+        which = jnp.floor(len(kinds) * jax.random.uniform(kind_key, shape)).astype(int)
+        kind, limit = (jnp.array(a)[which] for a in (kinds, [largest_target(kind, self.ranges) for kind in kinds]))
+        target = limit * jax.random.uniform(size_key, shape, minval=-1.0, maxval=1.0)
+        target = jnp.where(kind == JUMP, jnp.abs(target), target)
+        target = jnp.where(kind == GOAL, situation.task_state[:, CHANNELS.index("x")] + target, target)
+        return Decision(kind, target, _ignorant(shape[0], self.families))
 
 
 class ZeroAgent(Agent):
@@ -145,15 +149,23 @@ class ZeroAgent(Agent):
     name = "zero"
     width = 1
 
+    def __init__(self, families: int = LINE_FAMILIES):
+        self.families = families
+
     def decide(self, parameters, window, situation) -> Decision:
         """Stand still."""
         count = situation.task_state.shape[0]
-        return Decision(jnp.full(count, VELOCITY), jnp.zeros(count), _ignorant(count))
+        return Decision(jnp.full(count, VELOCITY), jnp.zeros(count), _ignorant(count, self.families))
 
 
-def _toy_state(position, velocity):
-    parts = {"x": position, "vx": velocity}
-    return jnp.stack([parts.get(name, jnp.zeros_like(position)) for name in CHANNELS], axis=-1)
+def require_commands(toy: "ToyAgent", ranges: CommandRange) -> None:
+    """Raise ValueError if a low level of these ``ranges`` cannot do what ``toy`` may ask of it."""
+    lacking = set(toy.body.reach) - set(trained_kinds(ranges))
+    if lacking:
+        names = ", ".join(KINDS[kind] for kind in sorted(lacking))
+        raise ValueError(
+            f"low: the low-level policy was not trained on {names}, which an agent of {toy.body.name} may ask for"
+        )
 
 
 def _belief(family_probability, target) -> Belief:
@@ -162,6 +174,6 @@ def _belief(family_probability, target) -> Belief:
     return Belief(latent, latent, family_probability, target)
 
 
-def _ignorant(count: int) -> Belief:
-    sign = jnp.array([family.sign for family in FAMILIES[:TOY_FAMILIES]], jnp.float32)
-    return _belief(jnp.full((count, TOY_FAMILIES), 1 / TOY_FAMILIES), jnp.tile(sign, (count, 1)))
+def _ignorant(count: int, families: int) -> Belief:
+    sign = jnp.array([family.sign for family in FAMILIES[:families]], jnp.float32)
+    return _belief(jnp.full((count, families), 1 / families), jnp.tile(sign, (count, 1)))

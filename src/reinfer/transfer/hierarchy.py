@@ -39,7 +39,7 @@ class Hierarchy:
 
     def _extend_and_decide(self, parameters, window: ContextWindow, row, ended, due, situation: Situation):
         """Decisions after the present row where a stride is under way; the row stays where one is due."""
-        extended = append(window, *row, where=ended)
+        extended = append(window, *row, where=ended, layout=self.agent.layout)
         decision = self.agent.decide(parameters, extended, situation)
         kept = jax.tree.map(lambda new, old: _where(due, new, old), extended, window)
         return kept, decision
@@ -49,7 +49,7 @@ class Hierarchy:
         self.simulation.reset(rng)
         count = self.simulation.num_simulations
         self.step_index = 0
-        self.window = empty_window(count, self.agent.width)
+        self.window = empty_window(count, self.agent.width, self.agent.layout)
         self.state, self.qpos = self.simulation.task_state(), self.simulation.qpos.copy()
         self.fallen = self.simulation.fallen()
         self.reward = np.zeros(count)

@@ -7,7 +7,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from reinfer.inference.context import ROW_SIZE, make_rows
+from reinfer.inference.context import RowLayout, make_rows
 from reinfer.runs.errors import ArtifactError
 from reinfer.runs.files import replace_file
 from reinfer.tasks import Tasks
@@ -34,7 +34,7 @@ class RolloutRecord(NamedTuple):
         command_kind: (T, N) int, index into ``tasks.KINDS``, of the present sub-goal.
         command_target: (T, N), its absolute target in SI units.
         stride: (T, N) int, control steps for which it is pursued.
-        family_probability: (T, N, 4) over the first four families, when it was chosen.
+        family_probability: (T, N, F) over the first F families, when it was chosen.
         target_estimate: (T, N), signed target believed in, of the most likely family.
         latent: (T, N, D), posterior mean.
     """
@@ -66,15 +66,16 @@ class RolloutRecord(NamedTuple):
         return self.reward.shape[1]
 
     def context(self, simulation: int) -> np.ndarray:
-        """Rows that one simulation's agent was shown, rebuilt from states and rewards: (rows, 5) float32.
+        """Rows that one simulation's agent was shown, rebuilt from states and rewards: (rows, R) float32.
 
-        Each row spans one finished stride: x, vx at its start, the reward of its last control step, x, vx
+        Each row spans one finished stride: x, vx, ... at its start, the reward of its last control step, x, vx, ...
         at its end.
         """
+        layout = RowLayout(self.family_probability.shape[-1])
         decisions = np.flatnonzero(self.is_decision[:, simulation])
         states, start, end = self.task_state[:, simulation], decisions[:-1], decisions[1:]
-        rows = make_rows(states[start], self.reward[end - 1, simulation], states[end])
-        return rows.reshape(-1, ROW_SIZE).astype(np.float32)
+        rows = make_rows(states[start], self.reward[end - 1, simulation], states[end], layout)
+        return rows.reshape(-1, layout.size).astype(np.float32)
 
 
 _ARRAYS = [name for name in RolloutRecord._fields if name not in ("tasks", "control_dt_s", "body")]

@@ -24,7 +24,7 @@ from reinfer.runs.errors import ArtifactError
 from reinfer.runs.models import load_model, save_model
 from reinfer.tasks import CHANNELS, GOAL, VELOCITY
 from reinfer.tasks.families import FAMILY_KIND, KIND_CHANNEL
-from reinfer.transfer.agents import TOY_FAMILIES, Agent, Decision, Situation, ToyPolicyAgent
+from reinfer.transfer.agents import LINE_FAMILIES, Agent, Decision, Situation, ToyPolicyAgent
 from reinfer.transfer.strides import MAX_STRIDE
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ GOAL_SHARE, GOAL_TIME_S, GOAL_LEAST_M = 0.5, 0.3, 0.02
 VELOCITY_MISSING, VELOCITY_SHARE = 0.5, 0.05
 
 _X, _VX = CHANNELS.index("x"), CHANNELS.index("vx")
-_KIND = FAMILY_KIND[:TOY_FAMILIES]
+_KIND = FAMILY_KIND[:LINE_FAMILIES]
 
 
 class Proposal(NamedTuple):
@@ -70,10 +70,10 @@ class Correction(NamedTuple):
 
 def propose(toy_policy: ToyPolicyAgent, belief: Belief, task_state) -> Proposal:
     """The toy's sub-goals of both kinds under ``belief`` in states (N, 6)."""
-    position, velocity = toy_policy.look_ahead(belief, task_state)
+    reached = toy_policy.look_ahead(belief, task_state)
     log_probability = jnp.log(belief.family_probability + 1e-6)
     best = [jnp.where(kind == _KIND, log_probability, -jnp.inf).max(-1) for kind in (GOAL, VELOCITY)]
-    return Proposal(jnp.clip(best[0] - best[1], -1.0, 1.0), position, velocity)
+    return Proposal(jnp.clip(best[0] - best[1], -1.0, 1.0), reached[:, _X], reached[:, _VX])
 
 
 def correct(proposal: Proposal, action, task_state) -> tuple[jax.Array, jax.Array]:
@@ -89,7 +89,7 @@ def correct(proposal: Proposal, action, task_state) -> tuple[jax.Array, jax.Arra
 
 def feature_size(observation: int) -> int:
     """Length of a row of ``features`` for body observations of length ``observation``."""
-    return observation + 3 * TOY_FAMILIES + 9
+    return observation + 3 * LINE_FAMILIES + 9
 
 
 def features(belief: Belief, proposal: Proposal, window: ContextWindow, situation: Situation, limits: CommandRange):
@@ -144,7 +144,7 @@ class RelearnedAgent(Agent):
     """Belief and sub-goals of the toy's policy, corrected by what was learned on the robot.
 
     Args:
-        toy: the frozen toy agent.
+        toy: the frozen toy agent, of toy1d: what is corrected are goals and velocities.
         toy_steps: as in ``ToyPolicyAgent``.
         body: name of the robot it was learned on.
         ranges: of the low level it was learned with.
@@ -155,6 +155,8 @@ class RelearnedAgent(Agent):
     name = "relearned"
 
     def __init__(self, toy: "ToyAgent", toy_steps: int, body: str, ranges: CommandRange, correction, sha256: str = ""):
+        if toy.layout.families != LINE_FAMILIES:
+            raise ValueError(f"toy: an agent of {toy.body.name} cannot be corrected; only goals and velocities can")
         self.toy_policy = ToyPolicyAgent(toy, toy_steps)
         self.width = toy.width
         self.body, self.ranges, self.sha256 = body, ranges, sha256

@@ -16,7 +16,6 @@ from reinfer.inference.belief import Belief
 from reinfer.runs.models import load_model, save_model
 from reinfer.tasks import GOAL
 from reinfer.tasks.families import FAMILY_KIND, KIND_CHANNEL
-from reinfer.transfer.agents import TOY_FAMILIES
 
 #: Longest stride, in control steps.
 MAX_STRIDE = 20
@@ -112,9 +111,9 @@ class RuleStride:
         return np.clip(stride, 1, MAX_STRIDE).astype(int)
 
 
-def feature_size(observation: int, ranges: CommandRange) -> int:
-    """Length of a row of ``stride_features`` for body observations of length ``observation``."""
-    return observation + command_feature_size(ranges) + 2 * TOY_FAMILIES + 6
+def feature_size(observation: int, ranges: CommandRange, families: int) -> int:
+    """Length of a row of ``stride_features`` for body observations of length ``observation`` and that many families."""
+    return observation + command_feature_size(ranges) + 2 * families + 6
 
 
 def stride_features(inputs: StrideInputs, ranges: CommandRange) -> np.ndarray:
@@ -127,7 +126,7 @@ def stride_features(inputs: StrideInputs, ranges: CommandRange) -> np.ndarray:
     belief can be trusted depends on the strides behind all rows of the window.
     """
     belief = inputs.belief
-    channel = KIND_CHANNEL[FAMILY_KIND[:TOY_FAMILIES]]
+    channel = KIND_CHANNEL[FAMILY_KIND[: belief.target.shape[-1]]]
     error = belief.target - inputs.task_state @ channel.T
     scale = np.maximum(np.abs(belief.target), 0.1)
     rows = np.minimum(inputs.rows, _ROWS)
@@ -191,6 +190,11 @@ class LearnedStride:
     ):
         self.body, self.ranges, self.sha256 = body, ranges, sha256
         self.moments, self.network, self.baseline = moments, network, baseline
+
+    @property
+    def features(self) -> int:
+        """Length of a row of ``stride_features`` that it reads."""
+        return self.moments.mean.shape[-1]
 
     def choose(self, inputs: StrideInputs) -> np.ndarray:
         """Strides (N,)."""

@@ -3,7 +3,6 @@
 import jax
 import numpy as np
 
-from reinfer.bodies import Toy1d
 from reinfer.evaluation.toy import play_toy
 from reinfer.tasks import Tasks
 
@@ -19,7 +18,7 @@ def toy_latents(agent, key, count: int = 400, steps: int = 16) -> tuple[np.ndarr
         key: of tasks and starts.
     """
     task_key, start_key = jax.random.split(key)
-    tasks = Tasks(*map(np.asarray, Toy1d.tasks.sample(task_key, (count,))))
+    tasks = Tasks(*map(np.asarray, agent.body.tasks.sample(task_key, (count,))))
     episodes = play_toy(agent, tasks, start_key, steps + 1)
     return np.asarray(episodes.belief.latent[-1]), tasks
 

@@ -27,7 +27,7 @@ def low_level_figure(low: dict, kinds=None):
             rows = [row for row in low["by_command"] if row["kind"] == kind]
             target, error = (np.array([row[key] for row in rows]) for key in ("target", "error"))
             fallen = np.array([row["fallen"] for row in rows])
-            scale, unit = (100.0, "%") if kind == "velocity" else (1.0, KIND_UNIT[kind])
+            scale, unit = (100.0, "%") if kind in ("velocity", "jump") else (1.0, KIND_UNIT[kind])
             panel.scatter(target[~fallen], scale * error[~fallen], s=14, color=SERIES[index], linewidths=0)
             panel.scatter(target[fallen], scale * error[fallen], s=30, color="black", marker="x")
             panel.axhline(scale * error.mean(), color=SOFT_INK, linestyle="--", linewidth=1.0)
