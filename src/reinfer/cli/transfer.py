@@ -4,11 +4,12 @@ import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
-from reinfer.bodies import ROBOTS
+from reinfer.bodies import ALLOWED, robot
 from reinfer.cli.parsing import parse
+from reinfer.cli.shipped import shipped_of
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve
-from reinfer.runs.errors import ArtifactError, ConfigError, RunError
+from reinfer.runs.errors import ConfigError, RunError
 from reinfer.runs.files import replace_file, to_json
 
 #: Choices of ``--stride`` besides a number.
@@ -28,7 +29,7 @@ class TransferOptions:
     Always beside them: an oracle that is told the task, a random agent, one that does nothing.
     """
 
-    body: str = setting("half_cheetah", "robot", choices=tuple(ROBOTS))
+    body: str = setting("half_cheetah", f"robot: {ALLOWED}")
     tasks: str = setting("standard", "the 12 published tasks or 120 random ones", choices=("standard", "heldout"))
     policy: str = setting(
         TOY, "what chooses sub-goals: the toy's policy, or as relearned on the robot", choices=(TOY, RELEARNED)
@@ -50,7 +51,7 @@ def run(arguments: list[str]) -> int:
     folder = free_folder(options.out)
     contest, contestants = prepare(options)
     folder.mkdir(parents=True, exist_ok=True)
-    report = contest.compare(contestants)
+    report = contest.compare(contestants) | {"command": " ".join(["reinfer", "transfer", *arguments])}
     keep(contest, report, folder)
     print("\n".join(summary(report)))
     print(f"records and report: {folder}")
@@ -60,19 +61,16 @@ def run(arguments: list[str]) -> int:
 def prepare(options: TransferOptions):
     """Load everything that ``options`` name: (contest, contestants). Raises ConfigError or ArtifactError."""
     check_models(options)
-    from reinfer.bodies import robot
+    body = robot(options.body)
     from reinfer.control.low_level_policy import LowLevelPolicy
     from reinfer.evaluation.transfer import Contest, Contestant
     from reinfer.inference.agent import ToyAgent
 
-    folder = resolve(options.low or f"shipped:{options.body}/low")
-    low_level = LowLevelPolicy.load(folder)
-    if low_level.body != options.body:
-        raise ArtifactError(f"{folder} is a policy of body {low_level.body!r}, not of {options.body!r}")
+    low = options.low or shipped_of(body, "low", "low")
+    low_level = LowLevelPolicy.load(resolve(low))
+    low_level.body.require(body.id, f"low: {low}")
     toys = options.toy or tuple(f"shipped:toy/seed{seed}" for seed in range(options.seeds))
-    contest = Contest(
-        robot(options.body), low_level, options.tasks, toy_steps=options.toy_steps, threads=options.threads
-    )
+    contest = Contest(body, low_level, options.tasks, toy_steps=options.toy_steps, threads=options.threads)
     contestants = []
     for seed, reference in enumerate(toys):
         toy = ToyAgent.load(resolve(reference))
@@ -112,11 +110,9 @@ def strides_of(options: TransferOptions, seed: int, contest, stride: str | None 
     if stride != LEARNED:
         return FixedStride(int(stride))
     models = options.stride_model
-    reference = models[seed] if models else f"shipped:{options.body}/stride/seed{seed}"
-    folder = resolve(reference)
-    learned = LearnedStride.load(folder, contest.low_level.ranges)
-    if learned.body != options.body:
-        raise ArtifactError(f"{folder} was learned on body {learned.body!r}, not on {options.body!r}")
+    reference = models[seed] if models else shipped_of(contest.body, f"stride/seed{seed}", "stride_model")
+    learned = LearnedStride.load(resolve(reference), contest.low_level.ranges)
+    learned.body.require(contest.body.id, f"stride_model: {reference}")
     return learned
 
 
@@ -124,10 +120,9 @@ def relearned_of(options: TransferOptions, seed: int, toy, contest):
     """The relearned high level of the contestant ``seed``. Raises ArtifactError where it does not fit the others."""
     from reinfer.transfer.relearned import RelearnedAgent
 
-    folder = resolve(options.high[seed] if options.high else f"shipped:{options.body}/high/seed{seed}")
-    agent = RelearnedAgent.load(folder, toy, contest.low_level.ranges)
-    if agent.body != options.body:
-        raise ArtifactError(f"{folder} was learned on body {agent.body!r}, not on {options.body!r}")
+    reference = options.high[seed] if options.high else shipped_of(contest.body, f"high/seed{seed}", "high")
+    agent = RelearnedAgent.load(resolve(reference), toy, contest.low_level.ranges)
+    agent.body.require(contest.body.id, f"high: {reference}")
     return agent
 
 
