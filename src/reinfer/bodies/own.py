@@ -81,22 +81,18 @@ def _run(path: str, source: bytes) -> dict:
 
 def model_files(xml: Path) -> list[Path]:
     """The MJCF at ``xml`` and all files that it names, by ``include`` or as meshes, textures, height fields."""
-    found, waiting = [], [xml]
+    trees, waiting = {}, [xml]
     while waiting:
         file = waiting.pop()
-        if file in found:
-            continue
-        found.append(file)
-        if file.suffix != ".xml":
-            continue
-        tree = ElementTree.parse(file)
-        folders = {""}
-        for compiler in tree.iter("compiler"):
-            folders |= {compiler.get(key, "") for key in ("meshdir", "texturedir", "assetdir")}
-        names = [element.get("file") for element in tree.iter() if element.get("file")]
-        candidates = [xml.parent / folder / name for name in names for folder in sorted(folders)]
-        waiting += [candidate for candidate in candidates if candidate.is_file()]
-    return found
+        if file not in trees:
+            trees[file] = ElementTree.parse(file)
+            waiting += [xml.parent / element.get("file") for element in trees[file].iter("include")]
+    elements = [element for tree in trees.values() for element in tree.iter()]
+    # Which of the folders a file lies in depends on its kind; all are tried, since one file too many does no harm.
+    folders = {"", *(element.get(key, "") for element in elements for key in ("meshdir", "texturedir", "assetdir"))}
+    names = [element.get("file") for element in elements if element.get("file")]
+    assets = {xml.parent / folder / name for name in names for folder in folders}
+    return [*trees, *sorted(asset for asset in assets - set(trees) if asset.is_file())]
 
 
 def _relative(file: Path, folder: Path) -> str:

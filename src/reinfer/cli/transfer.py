@@ -110,7 +110,8 @@ def strides_of(options: TransferOptions, seed: int, contest, stride: str | None 
     if stride != LEARNED:
         return FixedStride(int(stride))
     models = options.stride_model
-    reference = models[seed] if models else shipped_of(contest.body, f"stride/seed{seed}", "stride_model")
+    option = "stride_model (or another stride)"
+    reference = models[seed] if models else shipped_of(contest.body, f"stride/seed{seed}", option)
     learned = LearnedStride.load(resolve(reference), contest.low_level.ranges)
     learned.body.require(contest.body.id, f"stride_model: {reference}")
     return learned
