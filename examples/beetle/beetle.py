@@ -17,7 +17,7 @@ BEETLE = PlanarBody(
             ("goal_backward", 1.0, 10.0),
         )
     ),
-    commands=CommandRange(goal_m=3.0, speed_mps=(0.3, 1.5)),
+    commands=CommandRange(goal_m=3.0, speed_mps=(0.5, 1.5)),
     fall_pitch_rad=1.0,
     reset_position_noise=0.02,
     reset_velocity_noise=0.05,

@@ -60,7 +60,10 @@ def test_the_file_is_read_anew_and_ours_do_not_count(tmp_path):
         (("fall_pitch_rad=1.0,", ""), "line 6: TypeError: .*fall_pitch_rad"),
         (("fall_pitch_rad=1.0", "fall_pitch_rad=-1.0"), "fallen: the body at rest has fallen"),
         (("fall_pitch_rad=1.0", "fall_pitch_rad=1.0, standing_z_m=(0.3, 1.0)"), "fallen: the body at rest has fallen"),
-        (("(0.3, 1.5)", "(0.3, 1.0)"), "tasks: velocity_forward 0.5 to 1.5 is not allowed; commands .* 0.3 to 1.0"),
+        (
+            ("speed_mps=(0.5, 1.5)", "speed_mps=(0.5, 1.0)"),
+            "velocity_forward 0.5 to 1.5 is not allowed; .* 0.5 to 1.0",
+        ),
         (('("goal_backward", 1.0, 10.0),', ""), "tasks: goal_backward is missing; the families velocity_forward, "),
         (
             ('("goal_backward"', '("goal_sideways"'),
