@@ -28,7 +28,9 @@ SMALL = replace(PRESETS["quick"], simulations=16, horizon=8, iterations=60, hidd
 
 def random_policy(ranges=RANGES, seed=0):
     inputs = HALF_CHEETAH.observation_size(HALF_CHEETAH.model()) + 8
-    return LowLevelPolicy("half_cheetah", ranges, init_moments(inputs), init_mlp(jax.random.key(seed), (inputs, 16, 6)))
+    return LowLevelPolicy(
+        HALF_CHEETAH.id, ranges, init_moments(inputs), init_mlp(jax.random.key(seed), (inputs, 16, 6))
+    )
 
 
 def run(stage, state, iterations):
@@ -165,7 +167,7 @@ def test_policy_survives_export(tmp_path):
     state, _ = run(stage, stage.init(), range(2))
     stage.export(state, tmp_path / "model", {"stage": "low"})
     policy, loaded = stage.policy(state), LowLevelPolicy.load(tmp_path / "model")
-    assert (loaded.body, loaded.ranges) == ("half_cheetah", stage.ranges) and len(loaded.sha256) == 64
+    assert (loaded.body, loaded.ranges) == (HALF_CHEETAH.id, stage.ranges) and len(loaded.sha256) == 64
     rng = np.random.default_rng(0)
     observation, task_state = rng.normal(size=(5, 17)), rng.normal(size=(5, 6))
     commands = Commands(np.array([0, 1, 0, 1, 0]), rng.normal(size=5))
@@ -182,7 +184,7 @@ def test_every_robot_trains_and_its_policy_remembers_the_timing(name, timing, tm
     stage.export(state, tmp_path / "model", {"stage": "low"})
     policy = LowLevelPolicy.load(tmp_path / "model")
     assert policy.timing == (timing or ROBOTS[name].timing)
-    found = evaluate_low_level(policy, robot(policy.body, policy.timing), 0, per_kind=2, threads=1)
+    found = evaluate_low_level(policy, robot(policy.body.name, policy.timing), 0, per_kind=2, threads=1)
     assert found["goal_error_m"] > 0
 
 

@@ -1,13 +1,11 @@
 """The contest as a whole, on a point robot with ideal inference, and its JSON."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from transfer_doubles import FilterAgent, PointLowLevel, PointSimulation
+from transfer_doubles import FilterAgent, PointLowLevel, PointSimulation, point_body
 
-from reinfer.bodies import HALF_CHEETAH
 from reinfer.evaluation import transfer
 from reinfer.evaluation.transfer import Contest, Contestant
 from reinfer.transfer import FixedStride, RuleStride
@@ -28,7 +26,7 @@ class Recounting:
 def report():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transfer, "BatchSimulation", lambda body, count, threads: PointSimulation(count))
-        body = SimpleNamespace(name="point", tasks=HALF_CHEETAH.tasks)
+        body = point_body()
         contest = Contest(body, PointLowLevel(), "standard")
         contestants = [Contestant(seed, FilterAgent(), Recounting()) for seed in (0, 1)]
         found = contest.compare(contestants, [FixedStride(20), RuleStride(0.05)])

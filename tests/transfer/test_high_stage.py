@@ -1,12 +1,11 @@
 """The high-level stage: resumable to the byte, blind to the task, its parents frozen, better where the toy misleads."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
-from transfer_doubles import FilterAgent, PointLowLevel, PointSimulation, untrained_low_level, untrained_toy
+from transfer_doubles import FilterAgent, PointLowLevel, PointSimulation, point_body, untrained_low_level, untrained_toy
 
 from reinfer.bodies import HALF_CHEETAH
 from reinfer.inference.agent import ToyAgent
@@ -79,7 +78,7 @@ def test_killed_and_resumed_is_the_same_bytes(tmp_path, small):
     fit(again, killed, resume=True, progress=False, checkpoint_interval_s=0.0)
     assert calls == [0, 1, 2] and outcome(whole) == outcome(killed)
     agent = RelearnedAgent.load(whole.model, ToyAgent.load(small.toy), again.low_level.ranges)
-    assert agent.body == "half_cheetah"
+    assert agent.body == HALF_CHEETAH.id
     roles = {parent["role"]: parent["sha256"] for parent in again.parents()}
     assert roles == {role: file_sha256(f"{getattr(small, role)}/model.safetensors") for role in ("toy", "low")}
 
@@ -161,7 +160,7 @@ class SlidingStage(HighStage):
 
     def __init__(self, config):
         self.config = config
-        self.body = SimpleNamespace(name="point", tasks=HALF_CHEETAH.tasks)
+        self.body = point_body()
         self.toy, self.low_level, self._parents = FilterAgent(), PointLowLevel(), []
         self._plan(Sliding(config.simulations), 5)
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from transfer_doubles import (
+    POINT,
     RANGES,
     FilterAgent,
     point_hierarchy,
@@ -74,7 +75,7 @@ class PeeksAtPadding(ToyPolicyAgent):
         return decision._replace(target=decision.target + self.hint * (window.count < 32))
 
 
-def relearned(toy, observation, body="point"):
+def relearned(toy, observation, body=POINT):
     """An untrained correction above ``toy`` for body observations of length ``observation``."""
     return RelearnedAgent(toy, 6, body, RANGES, untrained_correction(feature_size(observation)))
 
@@ -83,7 +84,7 @@ class PeeksAtObservation(RelearnedAgent):
     """Leaks the task into what the high level takes for the body's own observation."""
 
     def __init__(self, tasks):
-        super().__init__(FilterAgent(), 6, "point", RANGES, untrained_correction(feature_size(5)))
+        super().__init__(FilterAgent(), 6, POINT, RANGES, untrained_correction(feature_size(5)))
         self.hint = jnp.asarray(tasks.target)[:, None]
 
     def decide(self, parameters, window, situation):
@@ -94,7 +95,7 @@ HONEST = {
     "filter on a point": point(lambda _: ToyPolicyAgent(FilterAgent(), 6)),
     "toy agent on the half-cheetah": cheetah(lambda _: ToyPolicyAgent(untrained_toy(), 6)),
     "relearned on a point": point(lambda _: relearned(FilterAgent(), 5)),
-    "relearned on the half-cheetah": cheetah(lambda _: relearned(untrained_toy(), 17, "half_cheetah")),
+    "relearned on the half-cheetah": cheetah(lambda _: relearned(untrained_toy(), 17, HALF_CHEETAH.id)),
 }
 LEAKY = {
     "told": point(OracleAgent),

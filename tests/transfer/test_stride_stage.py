@@ -75,7 +75,7 @@ def test_killed_and_resumed_is_the_same_bytes(tmp_path, small):
     fit(again, killed, resume=True, progress=False, checkpoint_interval_s=0.0)
     assert calls == [0, 1, 2] and outcome(whole) == outcome(killed)
     policy = LearnedStride.load(whole.model, again.low_level.ranges)
-    assert policy.body == "half_cheetah"
+    assert policy.body.name == "half_cheetah"
     roles = {parent["role"]: parent["sha256"] for parent in again.parents()}
     assert roles == {role: file_sha256(f"{getattr(small, role)}/model.safetensors") for role in roles}
     assert set(roles) == {"toy", "low"}

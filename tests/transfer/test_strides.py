@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from transfer_doubles import DT, RANGES
+from transfer_doubles import DT, POINT, RANGES
 
 from reinfer.control.commands import Commands
 from reinfer.control.normalisation import init_moments
@@ -56,7 +56,7 @@ def test_features_do_not_hold_absolute_x():
 
 def test_learned_stride_survives_the_disk(tmp_path):
     network = init_stride_network(jax.random.key(0), feature_size(5, RANGES), 8)
-    learned = LearnedStride("point", RANGES, init_moments(feature_size(5, RANGES)), network, baseline=4)
+    learned = LearnedStride(POINT, RANGES, init_moments(feature_size(5, RANGES)), network, baseline=4)
     learned.save(tmp_path / "model", config={}, metrics={}, provenance={})
     again = LearnedStride.load(tmp_path / "model", RANGES)
     given = inputs(GOAL, 1.0)

@@ -46,7 +46,7 @@ def test_eval_prints_exactly_one_json_object(models, capsys):
 def test_the_relearned_high_level_is_judged_beside_the_toy(models, tmp_path, capsys):
     toy = ToyAgent.load(models[1])
     correction = untrained_correction(feature_size(17))
-    agent = RelearnedAgent(toy, 6, "half_cheetah", HALF_CHEETAH.commands, correction)
+    agent = RelearnedAgent(toy, 6, HALF_CHEETAH.id, HALF_CHEETAH.commands, correction)
     agent.save(tmp_path / "high", config={}, metrics={}, provenance={})
     chosen = [*models, "--policy", "relearned", "--high", str(tmp_path / "high"), "--stride", "20"]
     assert transfer.run([*chosen, "--out", str(tmp_path / "out")]) == 0

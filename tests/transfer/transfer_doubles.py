@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import HALF_CHEETAH, CommandRange, Toy1d
+from reinfer.bodies import HALF_CHEETAH, BodyId, CommandRange, Toy1d
 from reinfer.control.commands import Commands, feature_size, restrict
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
@@ -24,6 +24,7 @@ from reinfer.transfer import Hierarchy, ToyPolicyAgent
 from reinfer.transfer.relearned import ACTIONS, Correction
 
 RANGES = CommandRange()
+POINT = BodyId("point")
 DT = 0.05
 
 
@@ -63,11 +64,16 @@ class FilterAgent:
         return jnp.clip(u, -1.0, 1.0)
 
 
+def point_body() -> SimpleNamespace:
+    """What a rollout and a contest ask of a body."""
+    return SimpleNamespace(name="point", id=POINT, reference="point", origin=None, tasks=HALF_CHEETAH.tasks)
+
+
 class PointSimulation:
     """Double of ``BatchSimulation``: a point whose velocity is its action times 4 m/s; falls where told."""
 
     def __init__(self, count: int, fall_at_x: float = np.inf):
-        self.body = SimpleNamespace(name="point")
+        self.body = point_body()
         self.num_simulations, self.control_dt_s, self.fall_at_x = count, DT, fall_at_x
         self.qpos, self.qvel = np.zeros((count, 3)), np.zeros((count, 3))
 
@@ -93,7 +99,7 @@ class PointLowLevel:
     """Double of ``LowLevelPolicy``: brings the point to its goal in one step where 3 m/s suffice."""
 
     ranges = RANGES
-    body = "point"
+    body = POINT
     sha256 = "double"
 
     def act(self, observation, task_state, commands: Commands):
@@ -136,4 +142,4 @@ def untrained_low_level(seed: int = 0) -> LowLevelPolicy:
     ranges = restrict(HALF_CHEETAH.commands, ("goal", "velocity"))
     inputs = HALF_CHEETAH.observation_size(HALF_CHEETAH.model()) + feature_size(ranges)
     network = init_mlp(jax.random.key(seed), (inputs, 8, 6))
-    return LowLevelPolicy("half_cheetah", ranges, init_moments(inputs), network)
+    return LowLevelPolicy(HALF_CHEETAH.id, ranges, init_moments(inputs), network)

@@ -1,9 +1,12 @@
-"""Bodies by name. A new robot is one file here and one line in ``ROBOTS``; a new toy likewise in ``TOYS``."""
+"""Bodies by name, or by the path of a body file. A new robot of ours is one file here and one line in ``ROBOTS``; a
+new toy likewise in ``TOYS``."""
 
-from reinfer.bodies.ant import ANT
+from reinfer.bodies.ant import ANT, FreeBody
 from reinfer.bodies.body import Body, CommandRange, Timing
 from reinfer.bodies.half_cheetah import HALF_CHEETAH
 from reinfer.bodies.hopper import HOPPER
+from reinfer.bodies.identity import BodyId
+from reinfer.bodies.own import SUFFIX, BodyError, load_body, read_body
 from reinfer.bodies.planar import PlanarBody
 from reinfer.bodies.toy import ToyBody
 from reinfer.bodies.toy1d import Toy1d
@@ -13,15 +16,41 @@ from reinfer.bodies.walker2d import WALKER2D
 ROBOTS = {body.name: body for body in (HALF_CHEETAH, WALKER2D, HOPPER, ANT)}
 TOYS = {toy.name: toy for toy in (Toy1d, Toy3dof)}
 
+#: What may be given as a robot, for help texts.
+ALLOWED = f"{', '.join(ROBOTS)} or a file that ends in {SUFFIX}"
 
-def robot(name: str, timing: str | None = None) -> Body:
-    """The robot called ``name``, under its own timing unless ``timing`` names another.
 
-    Raises ValueError naming the allowed robots, or the timings this robot has.
+def robot(reference: str, timing: str | None = None, *, checked: bool = True) -> Body:
+    """The robot called ``reference``, or defined by the file of that path; under its own timing, or ``timing``.
+
+    Raises BodyError (a ValueError) naming what is wrong and what is allowed. A file of one's own must keep
+    ``bodies.contract``, unless it is not to be ``checked``.
     """
-    if name not in ROBOTS:
-        raise ValueError(f"body: {name!r} is not a known robot; allowed: {', '.join(ROBOTS)}")
-    return ROBOTS[name] if timing is None else ROBOTS[name].with_timing(timing)
+    if reference in ROBOTS:
+        body = ROBOTS[reference]
+    elif reference.endswith(SUFFIX):
+        body = (load_body if checked else read_body)(reference, ROBOTS.values(), [*ROBOTS, *TOYS])
+    else:
+        raise BodyError(f"body: {reference!r} is not allowed; it must be one of {ALLOWED}")
+    try:
+        return body if timing is None else body.with_timing(timing)
+    except ValueError as error:
+        raise BodyError(str(error)) from error
 
 
-__all__ = ["ROBOTS", "TOYS", "Body", "CommandRange", "PlanarBody", "Timing", "Toy1d", "Toy3dof", "ToyBody", "robot"]
+__all__ = [
+    "ALLOWED",
+    "ROBOTS",
+    "TOYS",
+    "Body",
+    "BodyError",
+    "BodyId",
+    "CommandRange",
+    "FreeBody",
+    "PlanarBody",
+    "Timing",
+    "Toy1d",
+    "Toy3dof",
+    "ToyBody",
+    "robot",
+]

@@ -8,6 +8,7 @@ import gymnasium
 import mujoco
 import numpy as np
 
+from reinfer.bodies.identity import BodyId
 from reinfer.tasks import CHANNELS, TaskDistribution
 
 _INTEGRATORS = {
@@ -43,6 +44,14 @@ class Timing:
             raise ValueError(f"integrator: {self.integrator!r} is not known; allowed: {', '.join(_INTEGRATORS)}")
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a robot of a user's own comes from: the ``path`` of its body file, and ``files`` as in ``BodyId``."""
+
+    path: str
+    files: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
     """A robot; a subclass says how its joints map to task space.
@@ -51,13 +60,15 @@ class Body:
 
     Args:
         name: unique among the robots.
-        xml: MJCF, by path or by name among the models that come with Gymnasium.
+        xml: MJCF, by path. A relative one starts at the folder of the body file; where there is none, at the models
+            that come with Gymnasium.
         timings: what may be chosen as ``timing``, by name.
         timing: the present choice.
         tasks: the unknown tasks it is set.
         commands: what its low level can be asked for.
         reset_position_noise: half-width of the uniform law added to every position at a reset.
         reset_velocity_noise: standard deviation added to every velocity at a reset.
+        origin: noted when a body file is read (``bodies.own``); None of ours.
     """
 
     name: str
@@ -68,14 +79,30 @@ class Body:
     commands: CommandRange
     reset_position_noise: float
     reset_velocity_noise: float
+    origin: Origin | None = None
 
     channels = CHANNELS
+
+    @property
+    def id(self) -> BodyId:
+        """What tells this robot from any other."""
+        return BodyId(self.name, self.origin.files if self.origin else ())
+
+    @property
+    def reference(self) -> str:
+        """What ``bodies.robot`` finds it by: its name, or the path of its body file."""
+        return self.origin.path if self.origin else self.name
 
     def with_timing(self, timing: str) -> "Body":
         """The same body under another of its timings. Raises ValueError naming those it has."""
         if timing not in self.timings:
             raise ValueError(f"timing: {timing!r} is not one of {self.name}; allowed: {', '.join(self.timings)}")
         return replace(self, timing=timing)
+
+    def parents(self) -> list[dict]:
+        """Entries for ``Stage.parents()``: the files of a robot of a user's own, which must stay as they are."""
+        folder = Path(self.reference).parent
+        return [{"role": f"body: {name}", "path": str(folder / name), "sha256": sha} for name, sha in self.id.files]
 
     @property
     def frame_skip(self) -> int:
@@ -89,8 +116,9 @@ class Body:
 
     def path(self) -> Path:
         """Where the MJCF lies."""
-        path = Path(self.xml)
-        return path if path.is_absolute() else Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / path
+        if self.origin:
+            return Path(self.origin.path).parent / self.xml
+        return Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / self.xml
 
     def model(self) -> mujoco.MjModel:
         """Compile the MJCF with the chosen integrator and physics step."""

@@ -1,6 +1,8 @@
 """Bodies that move in the x-z plane on three root joints, as Gymnasium's planar MuJoCo agents do."""
 
+import functools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import mujoco
 import numpy as np
@@ -17,24 +19,52 @@ LEGGED_TIMINGS = {
 }
 
 
+class Places(NamedTuple):
+    """Where the root joints x, z and pitch lie in ``qpos`` and in ``qvel``, (3,) each, and all of ``qpos`` but x."""
+
+    qpos: np.ndarray
+    qvel: np.ndarray
+    seen: np.ndarray
+
+
+@functools.lru_cache
+def find_joints(xml: str, joints: tuple[str, str, str]) -> Places:
+    """Places of ``joints`` in the MJCF at the path ``xml``. Raises ValueError naming one that is not there."""
+    model = mujoco.MjModel.from_xml_path(xml)
+    there = [model.joint(index).name for index in range(model.njnt)]
+    for name in joints:
+        if name not in there:
+            raise ValueError(f"joints: {name!r} is not a joint of {xml}; allowed: {', '.join(filter(None, there))}")
+    index = [there.index(name) for name in joints]
+    qpos, qvel = model.jnt_qposadr[index], model.jnt_dofadr[index]
+    return Places(qpos, qvel, np.delete(np.arange(model.nq), qpos[0]))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanarBody(Body):
-    """The first three entries of ``qpos`` and ``qvel`` are the root joints x, z and pitch.
+    """A body whose trunk moves on three joints: slides along x and z, and a hinge about y.
 
     z is the root joint's coordinate as the model defines it: a displacement from rest (half-cheetah) or the
     torso's height over the ground (walker2d, hopper).
 
     Args:
+        joints: names of the joints that carry x, z and pitch.
         fall_pitch_rad: beyond this the body has fallen, either way.
         standing_z_m: (low, high) of the root joint's z outside of which it has fallen; None: z does not matter.
     """
 
+    joints: tuple[str, str, str] = ("rootx", "rootz", "rooty")
     fall_pitch_rad: float
     standing_z_m: tuple[float, float] | None = None
 
+    def places(self) -> Places:
+        """Where the root joints are. Raises ValueError naming a joint that the model does not have."""
+        return find_joints(str(self.path()), self.joints)
+
     def task_state(self, qpos, qvel) -> np.ndarray:
         """The root joints and their rates, shape (..., 6)."""
-        return np.concatenate([qpos[..., :3], qvel[..., :3]], axis=-1)
+        places = self.places()
+        return np.concatenate([qpos[..., places.qpos], qvel[..., places.qvel]], axis=-1)
 
     def observation_size(self, model: mujoco.MjModel) -> int:
         """All joints but x, and all velocities."""
@@ -42,12 +72,13 @@ class PlanarBody(Body):
 
     def observation(self, qpos, qvel) -> np.ndarray:
         """The body's own observation: all but absolute x, velocities clipped to +-10; (..., nq-1+nv)."""
-        return np.concatenate([qpos[..., 1:], np.clip(qvel, -10.0, 10.0)], axis=-1)
+        return np.concatenate([qpos[..., self.places().seen], np.clip(qvel, -10.0, 10.0)], axis=-1)
 
     def fallen(self, qpos, qvel) -> np.ndarray:
         """Whether the body has turned over, left its range of z, or its state is not finite, shape (...,)."""
-        fallen = ~finite(qpos, qvel) | (np.abs(qpos[..., 2]) > self.fall_pitch_rad)
+        _, z, pitch = self.places().qpos
+        fallen = ~finite(qpos, qvel) | (np.abs(qpos[..., pitch]) > self.fall_pitch_rad)
         if self.standing_z_m is not None:
             low, high = self.standing_z_m
-            fallen |= (qpos[..., 1] < low) | (qpos[..., 1] > high)
+            fallen |= (qpos[..., z] < low) | (qpos[..., z] > high)
         return fallen

@@ -1,4 +1,4 @@
-"""``reinfer doctor``: what this machine offers, and what is missing."""
+"""``reinfer doctor``: what this machine offers, and what is missing; with ``--body``, the same of a robot."""
 
 import json
 import os
@@ -31,8 +31,9 @@ _DEVICES = "import jax; print(jax.device_count(), jax.devices()[0].platform, jax
 
 @dataclass(frozen=True, slots=True)
 class DoctorOptions:
-    """Tell what this machine offers. Exit code 1 if something that every command needs is broken."""
+    """Tell what this machine offers. Exit code 1 if something that every command needs is broken, or the robot is."""
 
+    body: str | None = setting(None, "examine this robot in place of the machine: a name, or a file of your own")
     json: bool = setting(False, "print one JSON object")
     runs: str = setting("runs", "folder in which runs would be kept")
 
@@ -40,6 +41,10 @@ class DoctorOptions:
 def run(arguments: list[str]) -> int:
     """Print the findings."""
     options = validate(parse(DoctorOptions, "reinfer doctor", arguments))
+    if options.body:
+        from reinfer.cli.doctor_body import doctor_body
+
+        return doctor_body(options.body, options.json)
     found = examine(Path(options.runs))
     print(json.dumps(found, indent=2) if options.json else "\n".join(_lines(found)))
     return 1 if found["problems"] else 0

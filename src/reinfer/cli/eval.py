@@ -23,7 +23,7 @@ class EvalToyOptions:
 class EvalLowOptions:
     """How well a low-level policy follows commands it was never given."""
 
-    body: str = setting("half_cheetah", "robot")
+    body: str = setting("half_cheetah", "robot: a name, or a file of your own that ends in .py")
     model: str | None = setting(None, "run, model folder or shipped:NAME; by default the shipped one of the body")
     timing: str | None = setting(None, "timing of the physics; by default the one it was trained with")
     seed: int = setting(0, "of the commands and starts", low=0)

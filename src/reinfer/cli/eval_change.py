@@ -8,7 +8,7 @@ named by window length with ``forget`` or ``keep``, the figures of ``evaluation.
 import json as json_format
 from dataclasses import dataclass
 
-from reinfer.bodies import ROBOTS, Toy1d
+from reinfer.bodies import ALLOWED, Toy1d
 from reinfer.cli.parsing import parse
 from reinfer.cli.transfer import TransferOptions, prepare
 from reinfer.inference.context import WINDOW
@@ -22,9 +22,10 @@ MEMORIES = ((WINDOW, True), (WINDOW, False), (WINDOW // 2, False), (WINDOW // 4,
 class EvalChangeOptions:
     """How soon agents notice that their task is another one now, by the length of their memory."""
 
-    body: str = setting("half_cheetah", "toy1d or a robot", choices=(Toy1d.name, *ROBOTS))
+    body: str = setting("half_cheetah", f"{Toy1d.name} or a robot: {ALLOWED}")
     seeds: int = setting(1, "shipped toy agents to use, from seed 0 on", low=1, high=100)
     toy: tuple[str, ...] = setting((), "toy agents in place of the shipped ones: runs or model folders")
+    low: str | None = setting(None, "low-level policy in place of the shipped one: a run or a model folder")
     stride: str = setting("1", "as in reinfer transfer; without meaning on the toy")
     phases: int = setting(3, "tasks per episode", low=2, high=20)
     episodes: int = setting(64, "episodes per seed", low=1)
@@ -57,7 +58,7 @@ def evaluate(options: EvalChangeOptions, memories) -> dict:
     from reinfer.transfer import Hierarchy, ToyPolicyAgent
 
     on_toy = options.body == Toy1d.name
-    robot = {} if on_toy else {"body": options.body}
+    robot = {} if on_toy else {"body": options.body, "low": options.low}
     stride = "1" if on_toy else options.stride
     contest, contestants = prepare(TransferOptions(seeds=options.seeds, toy=options.toy, stride=stride, **robot))
     simulation = None if on_toy else BatchSimulation(contest.body, options.episodes)

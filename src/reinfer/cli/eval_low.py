@@ -4,39 +4,31 @@ import json as json_format
 
 import numpy as np
 
-from reinfer.bodies import Body, robot
+from reinfer.bodies import robot
+from reinfer.cli.shipped import shipped_of
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.evaluation.low_level import evaluate_low_level
 from reinfer.runs.directory import resolve
-from reinfer.runs.errors import ArtifactError, ConfigError
 
 
 def eval_low(body: str, model: str | None, seed: int, json: bool, timing: str | None = None) -> int:
     """Evaluate and print; returns the exit code.
 
     Args:
-        body: name of the robot.
+        body: name of the robot, or path of its body file.
         model: run, model folder or ``shipped:NAME``; None means ``shipped:BODY/low``.
         seed: of the commands and of the initial noise.
         json: print one JSON object instead of a summary.
         timing: of the physics; None means the one it was trained with.
     Raises ConfigError on an unknown body or timing, ArtifactError on a model that is not a policy of that body.
     """
-    _known(body)
-    folder = resolve(model or f"shipped:{body}/low")
-    policy = LowLevelPolicy.load(folder)
-    if policy.body != body:
-        raise ArtifactError(f"{folder} is a policy of body {policy.body!r}, not of {body!r}")
-    found = evaluate_low_level(policy, _known(body, timing or policy.timing), seed)
+    asked = robot(body)
+    reference = model or shipped_of(asked, "low", "model")
+    policy = LowLevelPolicy.load(resolve(reference))
+    policy.body.require(asked.id, f"model: {reference}")
+    found = evaluate_low_level(policy, robot(body, timing or policy.timing), seed)
     print(json_format.dumps(found, indent=2) if json else "\n".join(summary(found)))
     return 0
-
-
-def _known(body: str, timing: str | None = None) -> Body:
-    try:
-        return robot(body, timing)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
 
 
 def summary(found: dict) -> list[str]:

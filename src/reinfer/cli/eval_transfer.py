@@ -10,7 +10,8 @@ seconds. ``fall_rate``; ``class_accuracy_by_rows`` and ``target_error_by_rows`` 
 family) against the number of context rows, null where no episode had so many; ``mean_stride`` in control
 steps; ``by_family``. ``oracle`` (told the task), ``random`` and ``zero`` hold the same, and so does ``toy`` beside a
 relearned ``policy``. ``by_task``: means over seeds. ``ablation``: the same summary for the other stride policies, with
-``--ablation``.
+``--ablation``. ``body`` is the robot's name, ``body_file`` where a robot of one's own is defined (else null);
+``command`` is what was typed.
 """
 
 import json as json_format
@@ -34,17 +35,14 @@ class EvalTransferOptions(TransferOptions):
 
 
 def run(arguments: list[str]) -> int:
-    """Play the contest and print the numbers."""
-    return eval_transfer(validate(parse(EvalTransferOptions, "reinfer eval transfer", arguments)))
-
-
-def eval_transfer(options: EvalTransferOptions) -> int:
-    """Evaluate and print; returns the exit code."""
+    """Play the contest and print the numbers; returns the exit code."""
+    options = validate(parse(EvalTransferOptions, "reinfer eval transfer", arguments))
     folder = free_folder(options.out) if options.out else None
     contest, contestants = prepare(options)
     others = [name for name in ABLATION if name != options.stride] if options.ablation else []
     ablation = [strides_of(options, 0, contest, name) for name in others]
     report = contest.compare(contestants, ablation)
+    report["command"] = " ".join(["reinfer", "eval", "transfer", *arguments])
     if folder:
         keep(contest, report, folder)
     lines = summary(report) + ablation_table(report)

@@ -23,9 +23,11 @@ def find_records(folder: Path, contest: dict) -> list[Path]:
     return paths
 
 
-def load_records(references) -> list:
+def load_records(references, body: str | None = None) -> list:
     """``RolloutRecord`` values from record files, or from folders with their contest's own agent and strides.
 
+    Args:
+        body: where the body file of a robot of one's own lies now, if not where the records say.
     Raises ArtifactError on what is missing, foreign or damaged, or if nothing is named.
     """
     from reinfer.transfer.record import load_record
@@ -38,7 +40,8 @@ def load_records(references) -> list:
             paths.append(reference)
     if not paths:
         raise ArtifactError("no records are named; record files or folders of `reinfer transfer` are needed")
-    return [load_record(path) for path in paths]
+    records = [load_record(path) for path in paths]
+    return [record._replace(body=body) for record in records] if body else records
 
 
 def load_contest(folder: Path) -> dict:

@@ -36,6 +36,7 @@ class ReportOptions:
     clip: tuple[int, ...] = setting((1, 10), "numbers of the tasks shown as videos, from 0")
     clip_s: float = setting(12.0, "simulated seconds of each", low=0.5, high=120.0)
     video: bool = setting(True, "draw videos")
+    body: str | None = setting(None, "file of a robot of your own, if it lies no longer where the records say")
     output: str = setting("report.html", "file to write")
 
 
@@ -65,7 +66,7 @@ def gather(options: ReportOptions, made_by: str):
     progress = [(read_progress(path), score_of(path)) for path in options.run]
     models = {reference: describe_model(resolve(reference)) for reference in options.model}
     agent = ToyAgent.load(resolve(options.toy_model)) if options.toy_model else None
-    records = load_records([options.transfer])
+    records = load_records([options.transfer], options.body)
     latent = agent and tuple(latent_map(agent, records[:1], methods=(method,)) for method in ("pca", "tsne"))
     clips = draw_clips(records[0], options.clip, options.clip_s) if options.video else []
     return Evidence(

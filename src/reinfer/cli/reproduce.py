@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from reinfer.bodies import ROBOTS
+from reinfer.bodies import ALLOWED, robot
 from reinfer.cli.parsing import parse
 from reinfer.cli.records import REPORT_FILE, load_json
 from reinfer.cli.steps import Evaluation, Training, take
@@ -29,7 +29,7 @@ SUMMARY_FILE = "summary.json"
 class ReproduceOptions:
     """Train, evaluate and report everything from nothing; the same command again goes on where it stopped."""
 
-    body: str = setting("half_cheetah", "robot", choices=tuple(ROBOTS))
+    body: str = setting("half_cheetah", f"robot: {ALLOWED}")
     seeds: int = setting(1, "toy agents to train, each with its own stride policy, from seed 0 on", low=1, high=100)
     preset: str = setting("default", "settings of every stage", choices=("default", "quick"))
     runs: str = setting("runs/reproduce", "folder in which runs are kept")
@@ -42,7 +42,7 @@ class ReproduceOptions:
 def run(arguments: list[str]) -> int:
     """Take every step that is not done; prints which, how long each took, and where the report is."""
     options = validate(parse(ReproduceOptions, "reinfer reproduce", arguments))
-    folder = Path(options.out or Path(options.runs) / options.body)
+    folder = Path(options.out or Path(options.runs) / robot(options.body).name)
     trainings = plan_trainings(options)
     for training in trainings:
         training.check()
@@ -84,21 +84,23 @@ def run(arguments: list[str]) -> int:
 
 def plan_trainings(options: ReproduceOptions) -> list[Training]:
     """The runs, parents before those that build on them."""
-    runs, body, seeds = Path(options.runs), options.body, range(options.seeds)
+    runs, seeds, own = Path(options.runs), range(options.seeds), robot(options.body)
+    body, files = options.body, {parent["role"]: Path(parent["path"]) for parent in own.parents()}
     progress = "--progress" if options.progress else "--no-progress"
     loop = [progress, "--checkpoint-interval-s", str(options.checkpoint_interval_s)]
 
     def training(title: str, stage: str, name: str, *settings: str, **parents: Path) -> Training:
         place = ["--preset", options.preset, "--runs", options.runs, "--name", name]
         named = [word for role, path in parents.items() for word in (f"--{role}", str(path))]
-        return Training(title, [stage, *settings, *named, *place], loop, runs / stage / name, parents)
+        made_of = {} if stage == "toy" else files
+        return Training(title, [stage, *settings, *named, *place], loop, runs / stage / name, parents, made_of)
 
     toys = [training(f"train toy, seed {n}", "toy", f"seed{n}", "--seed", str(n)) for n in seeds]
-    low = training("train low", "low", body, "--body", body)
+    low = training("train low", "low", own.name, "--body", body)
     strides = []
     for n, toy in zip(seeds, toys, strict=True):
         settings = ("--body", body, "--seed", str(n))
-        title, name = f"train stride, seed {n}", f"{body}-seed{n}"
+        title, name = f"train stride, seed {n}", f"{own.name}-seed{n}"
         strides.append(training(title, "stride", name, *settings, toy=toy.path, low=low.path))
     return [*toys, low, *strides]
 
@@ -113,11 +115,13 @@ def plan_evaluations(options: ReproduceOptions, folder: Path, trainings: list[Tr
         output = folder / f"toy_seed{seed}.json"
         evaluations.append(Evaluation(f"eval toy, seed {seed}", command, [toy.weights], output, captured=True))
     command = ["eval", "low", "--body", body, "--model", str(low.path), "--json"]
-    evaluations.append(Evaluation("eval low", command, [low.weights], folder / "low.json", captured=True))
+    evaluations.append(
+        Evaluation("eval low", command, [low.weights, *low.files.values()], folder / "low.json", captured=True)
+    )
     contest = folder / "transfer"
     command = ["eval", "transfer", "--body", body, "--tasks", "standard", "--low", str(low.path), "--out", str(contest)]
     command += ["--toy", *(str(t.path) for t in toys), "--stride-model", *(str(s.path) for s in strides)]
-    weights = [training.weights for training in trainings]
+    weights = [*(training.weights for training in trainings), *low.files.values()]
     evaluations.append(Evaluation("eval transfer", command, weights, contest / REPORT_FILE, folder=contest))
     command = ["report", str(contest), "--toy", str(folder / "toy_seed0.json"), "--low", str(folder / "low.json")]
     command += ["--toy-model", str(toys[0].path), "--output", str(folder / "report.html")]

@@ -28,6 +28,7 @@ class Training:
         loop: those that do not, which ``reinfer resume`` takes as well.
         path: the run's folder, which must be the one that ``settings`` name.
         parents: setting that names a model -> the run whose model it is.
+        files: role -> file that it is built from besides.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Training:
     loop: list[str]
     path: Path
     parents: dict[str, Path] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
 
     @property
     def command(self) -> list[str]:
@@ -69,9 +71,10 @@ class Training:
             return STOPPED
         load_model(run.model)
         built_from = {parent["role"]: parent["sha256"] for parent in run.manifest()["parents"]}
-        for role, parent in self.parents.items():
-            if built_from[role] != file_sha256(parent / "model" / WEIGHTS_FILE):
-                raise RunError(f"{self.path} was built from another {role} model than {parent} holds now; remove it")
+        models = {f"{role} model": path / "model" / WEIGHTS_FILE for role, path in self.parents.items()}
+        for role, file in (models | self.files).items():
+            if built_from.get(role.removesuffix(" model")) != file_sha256(file):
+                raise RunError(f"{self.path} was built from another {role} than {file} is now; remove it")
         return DONE
 
     def perform(self, state: str) -> None:

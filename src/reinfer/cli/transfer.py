@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from reinfer.bodies import ROBOTS
+from reinfer.bodies import ALLOWED, robot
 from reinfer.cli.parsing import parse
+from reinfer.cli.shipped import shipped_of
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
@@ -34,7 +35,7 @@ class TransferOptions:
     Always beside them: an oracle that is told the task, a random agent, one that does nothing.
     """
 
-    body: str = setting("half_cheetah", "robot", choices=tuple(ROBOTS))
+    body: str = setting("half_cheetah", f"robot: {ALLOWED}")
     tasks: str = setting(
         "standard",
         "the 12 published tasks, 120 random ones, or 140 random ones with stands and jumps, which need an agent and a"
@@ -61,7 +62,7 @@ def run(arguments: list[str]) -> int:
     folder = free_folder(options.out)
     contest, contestants = prepare(options)
     folder.mkdir(parents=True, exist_ok=True)
-    report = contest.compare(contestants)
+    report = contest.compare(contestants) | {"command": " ".join(["reinfer", "transfer", *arguments])}
     keep(contest, report, folder)
     print("\n".join(summary(report)))
     print(f"records and report: {folder}")
@@ -71,20 +72,19 @@ def run(arguments: list[str]) -> int:
 def prepare(options: TransferOptions):
     """Load everything that ``options`` name: (contest, contestants). Raises ConfigError or ArtifactError."""
     check_models(options)
-    from reinfer.bodies import robot
+    body = robot(options.body)
     from reinfer.control.low_level_policy import LowLevelPolicy
     from reinfer.evaluation.transfer import Contest, Contestant
 
     multi = options.tasks == MULTI
-    folder = resolve(options.low or f"shipped:{options.body}/{'multi' if multi else 'low'}")
-    low_level = LowLevelPolicy.load(folder)
-    if low_level.body != options.body:
-        raise ArtifactError(f"{folder} is a policy of body {low_level.body!r}, not of {options.body!r}")
+    low = options.low or shipped_of(body, "multi" if multi else "low", "low")
+    low_level = LowLevelPolicy.load(resolve(low))
+    low_level.body.require(body.id, f"low: {low}")
     kind = "toy3dof" if multi else "toy"
     toys = options.toy or tuple(f"shipped:{kind}/seed{seed}" for seed in range(options.seeds))
-    contest = Contest(
-        robot(options.body), low_level, options.tasks, toy_steps=options.toy_steps, threads=options.threads
-    )
+    # Physics is stepped as it was for the low level, which knows no other.
+    body = robot(options.body, low_level.timing)
+    contest = Contest(body, low_level, options.tasks, toy_steps=options.toy_steps, threads=options.threads)
     contestants = []
     for seed, reference in enumerate(toys):
         toy = load_agent(reference, contest)
@@ -146,11 +146,11 @@ def strides_of(options: TransferOptions, seed: int, contest, stride: str | None 
     if stride != LEARNED:
         return FixedStride(int(stride))
     models, kind = options.stride_model, "multi_stride" if options.tasks == MULTI else "stride"
-    reference = models[seed] if models else f"shipped:{options.body}/{kind}/seed{seed}"
+    option = "stride_model (or another stride)"
+    reference = models[seed] if models else shipped_of(contest.body, f"{kind}/seed{seed}", option)
     folder = resolve(reference)
     learned = LearnedStride.load(folder, contest.low_level.ranges)
-    if learned.body != options.body:
-        raise ArtifactError(f"{folder} was learned on body {learned.body!r}, not on {options.body!r}")
+    learned.body.require(contest.body.id, f"stride_model: {reference}")
     observation = contest.body.observation_size(contest.body.model())
     if learned.features != feature_size(observation, contest.low_level.ranges, toy.layout.families):
         raise ArtifactError(f"{folder} was learned with a toy agent or a low level that knows other kinds of task")
@@ -161,10 +161,9 @@ def relearned_of(options: TransferOptions, seed: int, toy, contest):
     """The relearned high level of the contestant ``seed``. Raises ArtifactError where it does not fit the others."""
     from reinfer.transfer.relearned import RelearnedAgent
 
-    folder = resolve(options.high[seed] if options.high else f"shipped:{options.body}/high/seed{seed}")
-    agent = RelearnedAgent.load(folder, toy, contest.low_level.ranges)
-    if agent.body != options.body:
-        raise ArtifactError(f"{folder} was learned on body {agent.body!r}, not on {options.body!r}")
+    reference = options.high[seed] if options.high else shipped_of(contest.body, f"high/seed{seed}", "high")
+    agent = RelearnedAgent.load(resolve(reference), toy, contest.low_level.ranges)
+    agent.body.require(contest.body.id, f"high: {reference}")
     return agent
 
 

@@ -18,6 +18,7 @@ class VideoOptions:
     """Record file (safetensors), or a folder that `reinfer transfer` wrote: then of its first seed."""
     simulation: tuple[int, ...] = setting((), "numbers of the tasks to show, from 0; by default 1 and 10")
     seconds: float = setting(12.0, "simulated seconds of each", low=0.5, high=600.0)
+    body: str | None = setting(None, "file of a robot of your own, if it lies no longer where the record says")
     output: str = setting("rollout.mp4", "file to write")
 
 
@@ -30,7 +31,7 @@ def run(arguments: list[str]) -> int:
     from reinfer.cli.records import load_records
     from reinfer.viewing.video import write_video
 
-    record = load_records([options.record])[0]
+    record = load_records([options.record], options.body)[0]
     count = len(record.tasks.family)
     chosen = options.simulation or tuple(dict.fromkeys(min(number, count - 1) for number in (1, 10)))
     try:

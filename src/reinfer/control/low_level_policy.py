@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import CommandRange
+from reinfer.bodies import BodyId, CommandRange
 from reinfer.control.commands import Commands, command_features
 from reinfer.control.networks import MLP, apply_mlp, mlp_arrays, mlp_from_arrays
 from reinfer.control.normalisation import Moments, normalise
@@ -26,7 +26,7 @@ class LowLevelPolicy:
     """Follows ``Commands`` with one body; compiled once per number of simulations.
 
     Args:
-        body: name of the robot it was trained on.
+        body: the robot it was trained on.
         ranges: the commands it was trained on.
         moments: of the network's inputs (body observation, then command features).
         mlp: from normalised inputs to mean actions.
@@ -36,7 +36,7 @@ class LowLevelPolicy:
 
     def __init__(
         self,
-        body: str,
+        body: BodyId,
         ranges: CommandRange,
         moments: Moments,
         mlp: MLP,
@@ -54,7 +54,7 @@ class LowLevelPolicy:
         moments = Moments(*(jnp.asarray(model.arrays[f"moments/{field}"]) for field in Moments._fields))
         mlp = mlp_from_arrays("policy", model.arrays)
         timing = model.config.get("timing")
-        return cls(model.config["body"], CommandRange(**ranges), moments, mlp, model.sha256, timing)
+        return cls(BodyId.from_dict(model.config), CommandRange(**ranges), moments, mlp, model.sha256, timing)
 
     def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
         """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
@@ -63,7 +63,7 @@ class LowLevelPolicy:
             folder,
             kind=KIND,
             arrays=arrays | mlp_arrays("policy", self._mlp),
-            config={"body": self.body, "timing": self.timing, "ranges": asdict(self.ranges), "training": config},
+            config=self.body.to_dict() | {"timing": self.timing, "ranges": asdict(self.ranges), "training": config},
             metrics=metrics,
             provenance=provenance,
         )

@@ -60,7 +60,7 @@ def evaluate_low_level(policy, body: Body, seed: int, *, per_kind: int = 128, th
     for kind in trained_kinds(policy.ranges):
         simulation = BatchSimulation(body, per_kind, threads)
         simulation.reset(rng)
-        start = simulation.qpos[:, 0].copy()
+        start = simulation.task_state()[:, 0]
         commands = unseen_commands(kind, start, policy.ranges, rng)
         states, fallen = follow(policy, simulation, commands, FALL_S)
         error = _errors(kind, states, commands, simulation.control_dt_s)

@@ -101,6 +101,7 @@ class Contest:
         report["ablation"] = self._ablation(contestants, ablation)
         return report | {
             "body": self.body.name,
+            "body_file": self.body.reference if self.body.origin else None,
             "tasks": self.task_set,
             "policy": judged,
             "stride": contestants[0].strides.name,

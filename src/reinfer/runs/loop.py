@@ -43,7 +43,7 @@ def fit(
     Raises:
         RunError: the run has another config, is held by another process, or was started before and ``resume``
             is False.
-        ArtifactError: every checkpoint is damaged, or a parent model is not the one the run was started with.
+        ArtifactError: every checkpoint is damaged, or a parent is not the one the run was started with.
         NonFiniteError: a metric or a state leaf is NaN or infinite; the last checkpoint is untouched.
         Preempted: a stop signal came and the state was saved; uncaught, the program exits with code 75.
     """
@@ -173,9 +173,9 @@ def _check_parents(stage: Stage, run: RunDirectory) -> None:
         path = Path(parent["path"])
         weights = path / WEIGHTS_FILE if path.is_dir() else path
         if not weights.is_file():
-            raise ArtifactError(f"parent model {parent['role']!r} is gone: no file {weights}")
+            raise ArtifactError(f"parent {parent['role']!r} is gone: no file {weights}")
         if not parent["sha256"] == recorded.get(parent["role"]) == file_sha256(weights):
-            raise ArtifactError(f"parent model {parent['role']!r}: {weights} is not what the run was started with")
+            raise ArtifactError(f"parent {parent['role']!r}: {weights} is not what the run was started with")
 
 
 def _export(stage: Stage, run: RunDirectory, state: State) -> None:

@@ -48,7 +48,7 @@ class Stage(Protocol):
         ...
 
     def parents(self) -> list[dict]:
-        """Models this run is built from: dicts with ``role``, ``path`` and ``sha256``."""
+        """Models and files this run is built from: dicts with ``role``, ``path`` and ``sha256``."""
         ...
 
     def export(self, state: State, folder: Path, provenance: dict) -> None:

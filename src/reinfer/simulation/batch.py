@@ -26,6 +26,9 @@ class BatchSimulation:
         self._batch = mjbatch.Batch(self.model, num_sims=num_simulations, num_threads=threads)
         self.qpos, self.qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
         self._ctrl = self._batch.bind("ctrl")
+        # The degree of freedom that is the speed along x.
+        speeds = body.task_state(np.tile(self.model.qpos0, (self.model.nv, 1)), np.eye(self.model.nv))[:, 3]
+        self._along_x = int(np.argmax(np.abs(speeds)))
 
     def reset(self, rng: np.random.Generator, ids=None) -> None:
         """Put the simulations ``ids`` (all by default) at rest plus the body's reset noise, x near 0."""
@@ -43,7 +46,7 @@ class BatchSimulation:
         """Add ``speed`` (len(ids),), m/s along x, to the simulations ``ids``, given in ascending order."""
         if len(ids) == 0:
             return
-        self.qvel[ids, 0] += speed
+        self.qvel[ids, self._along_x] += speed
         # A write that no call has taken in yet would outlive a reset.
         self._batch.forward(np.ascontiguousarray(ids, np.int32))
 

@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import ROBOTS, robot
+from reinfer.bodies import ALLOWED, robot
 from reinfer.control.low_level_policy import KIND as LOW_LEVEL_KIND
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.normalisation import Moments, init_moments, normalise, update_moments
@@ -33,7 +33,7 @@ from reinfer.inference.agent import ToyAgent
 from reinfer.runs import random, trees
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.directory import resolve
-from reinfer.runs.errors import ArtifactError, ConfigError, RunError
+from reinfer.runs.errors import ConfigError, RunError
 from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
 from reinfer.tasks import Tasks, reward
@@ -50,7 +50,7 @@ WORST_REWARD = -2.0
 class HighConfig:
     """Everything a run of the high-level stage depends on."""
 
-    body: str = setting("half_cheetah", "robot on which the high level is learned", choices=tuple(ROBOTS))
+    body: str = setting("half_cheetah", f"robot on which the high level is learned: {ALLOWED}")
     toy: str = setting("shipped:toy/seed0", "toy agent: a run, a model folder or shipped:NAME")
     low: str = setting("shipped:half_cheetah/low", "low-level policy: a run, a model folder or shipped:NAME")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
@@ -122,12 +122,16 @@ class HighStage:
         self.config = validate(config)
         if config.simulations % 2:
             raise ConfigError(f"simulations: {config.simulations} is not allowed; pairs are judged, it must be even")
-        self.body = robot(config.body)
         toy_folder, low_folder = resolve(config.toy), resolve(config.low)
         self.toy, self.low_level = ToyAgent.load(toy_folder), LowLevelPolicy.load(low_folder)
-        if self.low_level.body != config.body:
-            raise ArtifactError(f"{low_folder} is a policy of body {self.low_level.body!r}, not of {config.body!r}")
-        self._parents = [load_model(toy_folder).parent("toy"), load_model(low_folder, LOW_LEVEL_KIND).parent("low")]
+        # Physics is stepped as it was for the low level, which knows no other.
+        self.body = robot(config.body, self.low_level.timing)
+        self.low_level.body.require(self.body.id, f"low: {config.low}")
+        self._parents = [
+            load_model(toy_folder).parent("toy"),
+            load_model(low_folder, LOW_LEVEL_KIND).parent("low"),
+            *self.body.parents(),
+        ]
         simulation = BatchSimulation(self.body, config.simulations, config.threads)
         self._plan(simulation, self.body.observation_size(simulation.model))
 
@@ -150,7 +154,7 @@ class HighStage:
         self.hyper = Hyperparameters(
             config.discount, config.target_rate, config.learning_rate, entropy, normalised_critics=True
         )
-        agent = ExploringAgent(self.toy, config.toy_steps, self.body.name, self.low_level.ranges, None)
+        agent = ExploringAgent(self.toy, config.toy_steps, self.body.id, self.low_level.ranges, None)
         self.hierarchy = Hierarchy(simulation, self.low_level, agent, self._strides())
         self._frozen = trees.digest(self.toy.params)
 
@@ -243,14 +247,14 @@ class HighStage:
     # ---- result
 
     def parents(self) -> list[dict]:
-        """The frozen toy agent and the low-level policy."""
+        """The frozen toy agent, the low-level policy, and the files of a robot of a user's own."""
         return self._parents
 
     def agent(self, state: HighState) -> RelearnedAgent:
         """The deterministic agent in ``state``."""
         trusted = jnp.float32(state.judged[0] <= state.judged[1])
         correction = jax.device_get(_correction(state)._replace(trusted=trusted))
-        return RelearnedAgent(self.toy, self.config.toy_steps, self.body.name, self.low_level.ranges, correction)
+        return RelearnedAgent(self.toy, self.config.toy_steps, self.body.id, self.low_level.ranges, correction)
 
     def export(self, state: HighState, folder: Path, provenance: dict) -> None:
         """Write the high level as a model folder. Raises RunError if the toy agent in memory changed."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from reinfer.bodies import ROBOTS, robot
+from reinfer.bodies import ALLOWED, robot
 from reinfer.control.commands import Commands, command_features, feature_size, restrict
 from reinfer.control.curriculum import ramped, starting_speed
 from reinfer.control.low_level_policy import LowLevelPolicy
@@ -52,7 +52,7 @@ FINAL_STD, FINAL_LEARNING_RATE = 0.03, 2e-5
 class LowLevelConfig:
     """Everything a run of the low-level stage depends on."""
 
-    body: str = setting("half_cheetah", "robot that learns", choices=tuple(ROBOTS))
+    body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
     timing: str | None = setting(None, "how physics is stepped: fast, stock, ...; None: the body's own")
     kinds: tuple[str, ...] = setting(("goal", "velocity"), "kinds of command to learn", choices=KINDS)
     seed: int = setting(0, "seed of all randomness", low=0)
@@ -145,7 +145,7 @@ class LowLevelStage:
         self._ask(iteration)
         self.simulation.reset(rng)
         self.age = rng.integers(0, self.episode_steps, count)
-        self.commands = draw_commands(rng, self.simulation.qpos[:, 0], self.asked)
+        self.commands = draw_commands(rng, self.simulation.task_state()[:, 0], self.asked)
         self._start_moving(rng, np.arange(count))
         self.change_rate = self._draw_change_rate(rng, count)
         self.average, self.command_age_s = np.zeros(count), np.zeros(count)
@@ -257,7 +257,7 @@ class LowLevelStage:
             self.simulation.reset(rng, ended)
             self.age[ended] = 0
             self.change_rate[ended] = self._draw_change_rate(rng, len(ended))
-            fresh = draw_commands(rng, self.simulation.qpos[ids, 0], self.asked)
+            fresh = draw_commands(rng, self.simulation.task_state()[ids, 0], self.asked)
             self.commands.kind[ids], self.commands.target[ids] = fresh
             self._start_moving(rng, ended)
             self.average[ids], self.command_age_s[ids] = 0.0, 0.0
@@ -269,14 +269,14 @@ class LowLevelStage:
     # ---- result
 
     def parents(self) -> list[dict]:
-        """Built from no other model."""
-        return []
+        """The files of a robot of a user's own."""
+        return self.body.parents()
 
     def policy(self, state: LearnerState) -> LowLevelPolicy:
         """The deterministic policy in ``state``."""
         width = self.policy_inputs
         moments = Moments(state.moments.mean[:width], state.moments.variance[:width], state.moments.count)
-        return LowLevelPolicy(self.body.name, self.ranges, moments, state.networks.policy, timing=self.body.timing)
+        return LowLevelPolicy(self.body.id, self.ranges, moments, state.networks.policy, timing=self.body.timing)
 
     def export(self, state: LearnerState, folder: Path, provenance: dict) -> None:
         """Write the policy as a model folder."""

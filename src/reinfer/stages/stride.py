@@ -15,14 +15,14 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from reinfer.bodies import ROBOTS, robot
+from reinfer.bodies import ALLOWED, robot
 from reinfer.control.low_level_policy import KIND as LOW_LEVEL_KIND
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.inference.agent import ToyAgent
 from reinfer.runs import random, trees
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.directory import resolve
-from reinfer.runs.errors import ArtifactError, RunError
+from reinfer.runs.errors import RunError
 from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
 from reinfer.tasks import KINDS, Tasks, reward
@@ -59,7 +59,7 @@ WORST_REWARD = -2.0
 class StrideConfig:
     """Everything a run of the stride stage depends on."""
 
-    body: str = setting("half_cheetah", "robot on which strides are learned", choices=tuple(ROBOTS))
+    body: str = setting("half_cheetah", f"robot on which strides are learned: {ALLOWED}")
     toy: str = setting("shipped:toy/seed0", "toy agent: a run, a model folder or shipped:NAME")
     low: str = setting("shipped:half_cheetah/low", "low-level policy: a run, a model folder or shipped:NAME")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
@@ -157,15 +157,16 @@ class StrideStage:
 
     def __init__(self, config: StrideConfig):
         self.config = validate(config)
-        self.body = robot(config.body)
         toy_folder, low_folder = resolve(config.toy), resolve(config.low)
         self.toy, self.low_level = ToyAgent.load(toy_folder), LowLevelPolicy.load(low_folder)
-        if self.low_level.body != config.body:
-            raise ArtifactError(f"{low_folder} is a policy of body {self.low_level.body!r}, not of {config.body!r}")
+        # Physics is stepped as it was for the low level, which knows no other.
+        self.body = robot(config.body, self.low_level.timing)
+        self.low_level.body.require(self.body.id, f"low: {config.low}")
         require_commands(self.toy, self.low_level.ranges)
         self._parents = [
             load_model(toy_folder).parent("toy"),
             load_model(low_folder, LOW_LEVEL_KIND).parent("low"),
+            *self.body.parents(),
         ]
         self.iterations = config.iterations
         simulation = BatchSimulation(self.body, config.simulations, config.threads)
@@ -286,7 +287,7 @@ class StrideStage:
     # ---- result
 
     def parents(self) -> list[dict]:
-        """The frozen toy agent and the low-level policy."""
+        """The frozen toy agent, the low-level policy, and the files of a robot of a user's own."""
         return self._parents
 
     def export(self, state: StrideState, folder: Path, provenance: dict) -> None:
@@ -295,5 +296,5 @@ class StrideStage:
             raise RunError("the frozen toy agent changed during training; nothing was exported")
         learner = jax.device_get(state.learner)
         ranges = self.low_level.ranges
-        learned = LearnedStride(self.body.name, ranges, learner.moments, learner.network, state.baseline)
+        learned = LearnedStride(self.body.id, ranges, learner.moments, learner.network, state.baseline)
         learned.save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)

@@ -6,6 +6,7 @@ viewer all step this class.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -157,7 +158,9 @@ def rollout(
         controls.append(_control(hierarchy, due))
     stacked = {name: np.stack([s[name] for s in states]) for name in states[0]}
     stacked |= {name: np.stack([c[name] for c in controls]) for name in controls[0]}
-    return RolloutRecord(tasks, hierarchy.simulation.control_dt_s, hierarchy.simulation.body.name, **stacked)
+    body = hierarchy.simulation.body
+    reference = str(Path(body.reference).resolve()) if body.id.files else body.reference
+    return RolloutRecord(tasks, hierarchy.simulation.control_dt_s, reference, **stacked, body_files=body.id.files)
 
 
 def _running_mean(mean, value, count):

@@ -1,5 +1,6 @@
 """What happened in a hierarchical rollout: all that evaluation, plots and videos need, as NumPy arrays."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ class RolloutRecord(NamedTuple):
 
     Attributes:
         tasks: the true tasks, leaves (N,); the agent never had them.
-        body: name of the robot.
+        body: the robot as ``bodies.robot`` finds it: its name, or the absolute path of its body file.
         task_state: (T+1, N, 6), SI units.
         qpos: (T+1, N, nq) float32, for drawing.
         reward: (T, N), reached by the control step.
@@ -37,6 +38,7 @@ class RolloutRecord(NamedTuple):
         family_probability: (T, N, F) over the first F families, when it was chosen.
         target_estimate: (T, N), signed target believed in, of the most likely family.
         latent: (T, N, D), posterior mean.
+        body_files: as ``files`` of ``bodies.BodyId``.
     """
 
     tasks: Tasks
@@ -54,6 +56,7 @@ class RolloutRecord(NamedTuple):
     family_probability: np.ndarray
     target_estimate: np.ndarray
     latent: np.ndarray
+    body_files: tuple[tuple[str, str], ...] = ()
 
     @property
     def steps(self) -> int:
@@ -78,7 +81,7 @@ class RolloutRecord(NamedTuple):
         return rows.reshape(-1, layout.size).astype(np.float32)
 
 
-_ARRAYS = [name for name in RolloutRecord._fields if name not in ("tasks", "control_dt_s", "body")]
+_ARRAYS = [name for name in RolloutRecord._fields if name not in ("tasks", "control_dt_s", "body", "body_files")]
 
 
 def save_record(path: Path, record: RolloutRecord) -> None:
@@ -90,6 +93,8 @@ def save_record(path: Path, record: RolloutRecord) -> None:
     }
     metadata = {"format": "reinfer-record", "schema": SCHEMA, "body": record.body}
     metadata["control_dt_s"] = repr(record.control_dt_s)
+    if record.body_files:
+        metadata["body_files"] = json.dumps(dict(record.body_files))
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, safetensors.numpy.save(arrays, metadata))
@@ -113,5 +118,6 @@ def load_record(path: Path) -> RolloutRecord:
         tasks=Tasks(arrays.pop("tasks/family"), arrays.pop("tasks/target")),
         control_dt_s=float(metadata["control_dt_s"]),
         body=metadata["body"],
+        body_files=tuple(json.loads(metadata.get("body_files", "{}")).items()),
         **arrays,
     )

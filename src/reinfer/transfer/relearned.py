@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import CommandRange
+from reinfer.bodies import BodyId, CommandRange
 from reinfer.control.networks import MLP, mlp_arrays, mlp_from_arrays
 from reinfer.control.normalisation import Moments, normalise
 from reinfer.control.sac import mean_action, values
@@ -146,7 +146,7 @@ class RelearnedAgent(Agent):
     Args:
         toy: the frozen toy agent, of toy1d: what is corrected are goals and velocities.
         toy_steps: as in ``ToyPolicyAgent``.
-        body: name of the robot it was learned on.
+        body: the robot it was learned on.
         ranges: of the low level it was learned with.
         correction: see there; the agent's ``parameters``.
         sha256: digest of the model file, empty where it came from none.
@@ -154,7 +154,7 @@ class RelearnedAgent(Agent):
 
     name = "relearned"
 
-    def __init__(self, toy: "ToyAgent", toy_steps: int, body: str, ranges: CommandRange, correction, sha256: str = ""):
+    def __init__(self, toy: "ToyAgent", toy_steps: int, body: BodyId, ranges: CommandRange, correction, sha256=""):
         if toy.layout.families != LINE_FAMILIES:
             raise ValueError(f"toy: an agent of {toy.body.name} cannot be corrected; only goals and velocities can")
         self.toy_policy = ToyPolicyAgent(toy, toy_steps)
@@ -183,15 +183,15 @@ class RelearnedAgent(Agent):
         moments = Moments(*(jnp.asarray(model.arrays[f"moments/{field}"]) for field in Moments._fields))
         networks = (mlp_from_arrays(name, model.arrays) for name in ("policy", "critics"))
         correction = Correction(*networks, moments, jnp.asarray(model.arrays["trusted"]))
-        return cls(toy, model.config["toy_steps"], model.config["body"], ranges, correction, model.sha256)
+        body = BodyId.from_dict(model.config)
+        return cls(toy, model.config["toy_steps"], body, ranges, correction, model.sha256)
 
     def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
         """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
         learned = self.parameters
         arrays = {f"moments/{n}": np.asarray(a) for n, a in zip(Moments._fields, learned.moments, strict=True)}
         arrays |= {"trusted": np.asarray(learned.trusted)}
-        story = {
-            "body": self.body,
+        story = self.body.to_dict() | {
             "toy_sha256": self.toy_policy.toy.sha256,
             "toy_steps": self.toy_policy.toy_steps,
             "training": config,

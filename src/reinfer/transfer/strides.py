@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import CommandRange
+from reinfer.bodies import BodyId, CommandRange
 from reinfer.control.commands import Commands, command_features
 from reinfer.control.commands import feature_size as command_feature_size
 from reinfer.control.networks import MLP, apply_mlp, init_mlp, mlp_arrays, mlp_from_arrays
@@ -177,7 +177,7 @@ class LearnedStride:
     """The best constant stride, or where one surely gains, another; see ``stages.stride`` for how values are learned.
 
     Args:
-        body: name of the robot it was learned on.
+        body: the robot it was learned on.
         ranges: of the low level it was learned with.
         moments, network, baseline: as in ``greedy_stride``.
         sha256: digest of the model file, empty where it came from none.
@@ -186,7 +186,7 @@ class LearnedStride:
     name = "learned"
 
     def __init__(
-        self, body: str, ranges: CommandRange, moments: Moments, network: MLP, baseline: int, sha256: str = ""
+        self, body: BodyId, ranges: CommandRange, moments: Moments, network: MLP, baseline: int, sha256: str = ""
     ):
         self.body, self.ranges, self.sha256 = body, ranges, sha256
         self.moments, self.network, self.baseline = moments, network, baseline
@@ -207,7 +207,7 @@ class LearnedStride:
         model = load_model(Path(folder), KIND)
         moments = Moments(*(jnp.asarray(model.arrays[f"moments/{field}"]) for field in Moments._fields))
         network = mlp_from_arrays("stride", model.arrays)
-        return cls(model.config["body"], ranges, moments, network, model.config["baseline"], model.sha256)
+        return cls(BodyId.from_dict(model.config), ranges, moments, network, model.config["baseline"], model.sha256)
 
     def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
         """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
@@ -216,7 +216,7 @@ class LearnedStride:
             folder,
             kind=KIND,
             arrays=moments | mlp_arrays("stride", self.network),
-            config={"body": self.body, "baseline": self.baseline, "training": config},
+            config=self.body.to_dict() | {"baseline": self.baseline, "training": config},
             metrics=metrics,
             provenance=provenance,
         )

@@ -29,7 +29,7 @@ def pick(record, simulations):
     arrays = {
         name: value[:, simulations]
         for name, value in record._asdict().items()
-        if np.ndim(value) > 1 and name != "tasks"
+        if isinstance(value, np.ndarray) and value.ndim > 1 and name != "tasks"
     }
     return record._replace(tasks=record.tasks[np.asarray(simulations)], **arrays)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from reinfer.bodies import robot
+from reinfer.bodies import BodyId, robot
 from reinfer.runs.errors import ConfigError
 from reinfer.tasks import FAMILIES, FAMILY_NAMES, GOAL
 from reinfer.viewing.canvas import Canvas
@@ -48,13 +48,16 @@ def frame_count(record, seconds: float) -> int:
 
 
 def frames(record, simulation: int, seconds: float = 12.0) -> Iterator[Image.Image]:
-    """The pictures of one simulation, one per control step. Raises ConfigError if there is no such one."""
+    """The pictures of one simulation, one per control step. Raises ConfigError if there is no such one,
+    or if the robot is gone; ArtifactError if it changed."""
     if not 0 <= simulation < len(record.tasks.family):
         allowed = len(record.tasks.family) - 1
         raise ConfigError(f"simulation: {simulation} is not in the record; allowed: 0 to {allowed}")
     family, target = int(record.tasks.family[simulation]), float(record.tasks.target[simulation])
     dt, length = record.control_dt_s, frame_count(record, seconds)
-    skeleton, header = Skeleton(robot(record.body)), Header(family, target)
+    body = robot(record.body, checked=False)
+    BodyId(body.name, record.body_files).require(body.id, "the record")
+    skeleton, header = Skeleton(body), Header(family, target)
     backdrop = Canvas(WIDTH, HEIGHT)
     scene = Scene(backdrop, HEADER, HEIGHT - CHART)
     scene.sky()

@@ -36,6 +36,17 @@ class Evidence(NamedTuple):
     clips: list[Clip] = []
     models: dict[str, dict] = {}
 
+    @property
+    def reference(self) -> str:
+        """What a command takes as ``--body``."""
+        return self.contest.get("body_file") or self.body
+
+    @property
+    def eval_low(self) -> str:
+        """The command that judges the low level; no model of a robot of a user's own is shipped."""
+        model = " --model RUN" if self.contest.get("body_file") else ""
+        return f"reinfer eval low --body {self.reference}{model} --json > low.json"
+
 
 def absent(title: str, needed: str, made_by: str) -> str:
     """A part that lacks its source: what is ``needed`` and the command it is ``made_by``."""

@@ -30,7 +30,7 @@ def opening(evidence: Evidence) -> str:
                 "learns to tell from a few rewards which kind of task it is in and what the target is, and "
                 f"a policy learns what to do about it. Both are frozen and put on the {body}: the encoder "
                 "reads the robot's own position, speed and rewards, the policy chooses sub-goals, and a "
-                f"walking policy trained without any unknown task pursues them. The {body} is never told "
+                f"low-level policy trained without any unknown task pursues them. The {body} is never told "
                 "its task, was never meta-trained, and does what is shown below.",
                 "lead",
             ),
@@ -52,7 +52,7 @@ def _headlines(contest: dict) -> list[tuple[str, str, str]]:
         ),
         (
             percent(velocity["windowed_relative_error"]),
-            "error of the running speed, averaged over a window",
+            "error of the speed, averaged over a window",
             "velocity.windowed_relative_error",
         ),
     ]
@@ -126,7 +126,9 @@ def _glance(evidence: Evidence) -> list[str]:
 
 
 def _transfer_command(contest: dict) -> str:
-    """The command that plays this contest again."""
+    """The command that plays this contest again; the demo's contest was not typed."""
+    if "command" in contest:
+        return contest["command"]
     settings = f"--body {contest['body']} --tasks {contest['tasks']} --stride {contest['stride']}"
     return f"reinfer transfer {settings} --seeds {len(contest['seeds'])} --out transfer"
 

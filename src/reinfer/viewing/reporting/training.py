@@ -75,7 +75,7 @@ def _mixture(results: dict) -> list[tuple[str, list[str]]]:
 def low(evidence: Evidence) -> str:
     low = evidence.low
     if low is None:
-        return absent("The low level", "--low low.json", f"reinfer eval low --body {evidence.body} --json > low.json")
+        return absent("The low level", "--low low.json", evidence.eval_low)
     figures = [
         page.figure(
             svg_of(low_level_figure(low, (kind,))),
@@ -90,10 +90,7 @@ def low(evidence: Evidence) -> str:
             f"goes there. {percent(low['fall_rate'])} of its 30 s episodes have a fall."
         ),
         page.side_by_side(*figures),
-        page.command(
-            f"reinfer train low --body {evidence.body}",
-            f"reinfer eval low --body {evidence.body} --json > low.json",
-        ),
+        page.command(f"reinfer train low --body {evidence.reference}", evidence.eval_low),
     )
 
 

@@ -1,0 +1,17 @@
+"""Which shipped model of a robot is meant where the user names none."""
+
+from reinfer.bodies import Body
+from reinfer.runs.directory import SHIPPED, shipped_models
+from reinfer.runs.errors import ConfigError
+
+
+def shipped_of(body: Body, place: str, option: str) -> str:
+    """``shipped:BODY/place``. Raises ConfigError, naming the ``option`` to use instead, if none is shipped."""
+    name = f"{body.name}/{place}"
+    if name not in shipped_models():
+        stage = place.partition("/")[0]
+        raise ConfigError(
+            f"{option}: must be given for body {body.name!r}, since no {name} is shipped; "
+            f"`reinfer train {stage} --body {body.reference}` makes one"
+        )
+    return f"{SHIPPED}{name}"
