@@ -1,4 +1,4 @@
-"""Forgetting: a reward that a sure belief did not predict makes the encoder start over, and nothing else does."""
+"""Forgetting: rewards that one task does not explain, and two do, make the encoder start over; nothing else does."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from reinfer.bodies import Toy1d
 from reinfer.inference.agent import ToyAgent
 from reinfer.inference.belief import Belief
 from reinfer.inference.context import append, empty_window
-from reinfer.inference.forgetting import SURE, contradicts
+from reinfer.inference.forgetting import ANY_REWARD, numbers_of_rows, surprise
 from reinfer.inference.melts_networks import melts_template
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ConfigError
@@ -21,14 +21,25 @@ def belief(probability, target):
     return Belief(jnp.zeros((1, 2)), jnp.zeros((1, 2)), family, jnp.array([[target, -1.0, 5.0, -5.0]]))
 
 
-@pytest.mark.parametrize(
-    ("probability", "found", "expected"),
-    [(1.0, -0.5, False), (1.0, -0.42, False), (1.0, -0.3, True), (1.0, -0.7, True), (SURE - 0.01, -0.1, False)],
-)
-def test_contradiction_needs_a_sure_belief_and_a_reward_off_by_more_than_the_tolerance(probability, found, expected):
-    """Velocity 1 believed in at vx' = 0.5: the reward must be -0.5."""
-    row = jnp.array([[0.0, 0.0, found, 3.0, 0.5]])
-    assert bool(contradicts(belief(probability, 1.0), row)[0]) is expected
+def test_surprise_is_least_where_the_reward_is_as_predicted_and_bounded_where_it_is_not():
+    """Velocity 1 believed in at vx' = 0.5: the reward should be -0.5, give or take 0.03."""
+    found = [float(surprise(belief(1.0, 1.0), jnp.array([[0.0, 0.0, r, 3.0, 0.5]]))[0]) for r in (-0.5, -0.47, 2.0)]
+    exact = -np.log(1 / (np.pi * 0.03) + ANY_REWARD)
+    half = -np.log(0.5 / (np.pi * 0.03) + ANY_REWARD)
+    np.testing.assert_allclose(found[:2], [exact, half], rtol=1e-4)
+    assert 3.0 < found[2] < -np.log(ANY_REWARD)
+
+
+def test_surprise_counts_what_every_family_predicts():
+    """Half sure of velocity 1 and half of velocity -1: at vx' = 0.5 both rewards, -0.5 and -1.5, are expected."""
+    rows = [jnp.array([[0.0, 0.0, r, 3.0, 0.5]]) for r in (-0.5, -1.5, -1.0)]
+    one, other, neither = (float(surprise(belief(0.5, 1.0), row)[0]) for row in rows)
+    assert one < 0.0 and other < 0.0 and neither > 1.0
+
+
+def test_hypotheses_are_exact_for_a_change_just_now_and_coarser_for_older_ones():
+    assert numbers_of_rows(32).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28]
+    assert numbers_of_rows(4).tolist() == [1, 2, 3]
 
 
 def windows_after(tasks, steps, seed=0):

@@ -14,7 +14,7 @@ from reinfer.cli.transfer import TransferOptions, prepare
 from reinfer.inference.context import WINDOW
 from reinfer.runs.config import setting, validate
 
-#: Memories compared: (rows of context, whether rows before a surprise are forgotten).
+#: Memories compared: (rows of context, whether rows from before a change are forgotten); the first two by default.
 MEMORIES = ((WINDOW, True), (WINDOW, False), (WINDOW // 2, False), (WINDOW // 4, False))
 
 
@@ -29,14 +29,14 @@ class EvalChangeOptions:
     stride: str = setting("1", "as in reinfer transfer; without meaning on the toy")
     phases: int = setting(3, "tasks per episode", low=2, high=20)
     episodes: int = setting(64, "episodes per seed", low=1)
-    compare: bool = setting(False, "also without forgetting, and with shorter windows")
+    compare: bool = setting(False, "also with shorter windows")
     json: bool = setting(False, "print one JSON object")
 
 
 def run(arguments: list[str]) -> int:
     """Evaluate and print; returns the exit code."""
     options = validate(parse(EvalChangeOptions, "reinfer eval change", arguments))
-    memories = MEMORIES if options.compare else MEMORIES[:1]
+    memories = MEMORIES if options.compare else MEMORIES[:2]
     names = {memory: f"{memory[0]} rows, {'forget' if memory[1] else 'keep'}" for memory in memories}
     report = {
         "body": options.body,

@@ -17,7 +17,7 @@ from reinfer.inference.belief import Belief, Inference, belief_of
 from reinfer.inference.context import WINDOW, ContextWindow, RowLayout
 from reinfer.inference.decoder import TargetScale, init_decoder
 from reinfer.inference.encoder import carry_of_window, init_encoder
-from reinfer.inference.forgetting import carry_since_surprise
+from reinfer.inference.forgetting import carry_since_change
 from reinfer.inference.melts_networks import melts_act, melts_infer, melts_template
 from reinfer.inference.mixture import MixturePrior, standard_normal_prior
 from reinfer.runs import trees
@@ -29,7 +29,7 @@ KIND = "toy_agent"
 
 class Architecture(NamedTuple):
     """How one kind of agent infers and acts. ``template(config)`` has the structure and shapes of its parameters;
-    ``forgetting`` infers as ``infer`` does, from the rows since the last surprise (None where it cannot)."""
+    ``forgetting`` infers as ``infer`` does, from the rows since the task last changed (None where it cannot)."""
 
     template: Callable[[dict], Any]
     infer: Callable[[Any, ContextWindow], Belief]
@@ -69,7 +69,7 @@ def _belief_infer(params: BeliefAgent, window: ContextWindow) -> Belief:
 
 
 def _belief_forgetting(params: BeliefAgent, window: ContextWindow) -> Belief:
-    return belief_of(params.inference, carry_since_surprise(params.inference, window, params.scale), params.scale)
+    return belief_of(params.inference, carry_since_change(params.inference, window, params.scale), params.scale)
 
 
 def _belief_act(params: BeliefAgent, body: ToyBody, state, belief: Belief) -> jax.Array:
@@ -103,13 +103,12 @@ class ToyAgent:
         self.remember()
 
     def remember(self, width: int = WINDOW, forget: bool = False) -> "ToyAgent":
-        """Read the last ``width`` rows, and of these, if ``forget``, only those since the last surprise.
+        """Read the last ``width`` rows, and of these, if ``forget``, only those since the task last changed.
 
-        Forgetting finds a changed task several times sooner, and costs where tasks stay: a belief may be sure and
-        wrong. Raises ConfigError where the architecture cannot forget; returns itself.
+        Forgetting finds a changed task several times sooner; inference then costs some fifteen times as much. Raises ConfigError where the architecture cannot forget; returns itself.
         """
         if forget and self._functions.forgetting is None:
-            raise ConfigError(f"forget: an agent of architecture {self.architecture!r} cannot tell a surprise")
+            raise ConfigError(f"forget: an agent of architecture {self.architecture!r} cannot tell a change")
         self.width, self.forget = width, forget
         return self
 

@@ -1,49 +1,75 @@
-"""Tasks that change: rows from before a surprise are forgotten.
+"""Tasks that change: which rows of a window are of the present task, by Bayesian change-point detection.
 
-A belief that is sure predicts the reward of any state exactly, ``r = -|q - g| / |g|``. A reward that contradicts it
-means that the belief was wrong or that the task is another one now; either way the rows before it no longer count.
-Going through a window row by row and starting over at every contradiction leaves the rows of the present task. It is a
-pure function of the window: nothing need be remembered beside it, on the toy or on a robot.
+After Adams and MacKay, Bayesian Online Changepoint Detection (2007), with the encoder and its heads as the predictive
+model: a belief predicts the reward of any state, ``r = -|q - g| / |g|``. Either all rows of a window are of one task, or
+those from some row on are of another; an explanation is the better, the better every reward is predicted from the rows
+before it *of the same task*. A belief that is sure and wrong is no reason to start over, since starting over would not
+have predicted those rewards either; a change is. All this is a pure function of the window: nothing need be remembered
+beside it, on the toy or on a robot.
 """
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from reinfer.inference.belief import Belief, Inference, belief_of, most_likely, rewarded_value
+from reinfer.inference.belief import Belief, Inference, belief_of, rewarded_value
 from reinfer.inference.context import LINE_ROWS, ContextWindow, RowLayout
 from reinfer.inference.decoder import TargetScale
 from reinfer.inference.encoder import Carry, advance, start
 from reinfer.tasks.rewards import reward_of_value
 
-#: A belief is sure from this probability of its family on.
-SURE = 0.9
+#: Half-width of the Cauchy density around the reward that a family and its target predict: this, plus this share of it.
+SPREAD = 0.02
 
-#: A reward is a contradiction if it is off by more than this, plus this share of what was predicted.
-TOLERANCE = 0.1
+#: Density of a reward whatever the belief, since beliefs may be wrong; and without a row to predict it from, in nats.
+ANY_REWARD, FIRST_REWARD = 0.02, 0.7
 
-
-def contradicts(belief: Belief, row, layout: RowLayout = LINE_ROWS) -> jax.Array:
-    """Whether the reward in ``row`` (N, R) is not what ``belief`` predicts for the state reached, (N,) bool."""
-    family, target = most_likely(belief)
-    reached = jnp.take_along_axis(rewarded_value(row, layout), family[:, None], axis=-1)[:, 0]
-    predicted = reward_of_value(reached, target)
-    sure = jnp.max(belief.family_probability, axis=-1) >= SURE
-    off = jnp.abs(row[:, len(layout.channels)] - predicted) > TOLERANCE * (1.0 + jnp.abs(predicted))
-    return sure & off
+#: What a change between two rows costs an explanation, in nats: the negative logarithm of its prior probability.
+CHANGE = 4.0
 
 
-def carry_since_surprise(inference: Inference, window: ContextWindow, scale: TargetScale) -> Carry:
-    """The encoder's carry after the rows of ``window`` from the last contradiction on (all, if there is none)."""
+def surprise(belief: Belief, row, layout: RowLayout = LINE_ROWS) -> jax.Array:
+    """Negative log density (N,), in nats, of the reward in ``row`` (N, R) under ``belief`` at the state reached."""
+    predicted = reward_of_value(rewarded_value(row, layout), belief.target)
+    spread = SPREAD * (1.0 + jnp.abs(predicted))
+    off = (row[:, len(layout.channels), None] - predicted) / spread
+    density = belief.family_probability / (jnp.pi * spread * (1.0 + jnp.square(off)))
+    return -jnp.log(density.sum(-1) + ANY_REWARD)
+
+
+def numbers_of_rows(width: int) -> np.ndarray:
+    """How many of the newest rows may be those since a change, ascending: all numbers up to 8, then every second, ..."""
+    numbers = [n for n in range(1, width) if n <= 8 or (n <= 16 and n % 2 == 0) or n % 4 == 0]
+    return np.array(numbers, np.int32)
+
+
+def carry_since_change(inference: Inference, window: ContextWindow, scale: TargetScale) -> Carry:
+    """The encoder's carry after those rows of ``window`` that are of the present task (all, if it did not change)."""
     encoder = inference.encoder
-    fresh = start(encoder, window.rows.shape[0])
+    count, width = window.rows.shape[:2]
+    # One hypothesis is that all rows are of one task, the others begin anew at some row; (N, H).
+    first = (width - window.count)[:, None]
+    begin = jnp.concatenate([first, jnp.maximum(width - numbers_of_rows(width), first)], axis=1)
+    hypotheses = begin.shape[1]
 
     def step(carry, moment):
-        row, valid = moment
-        belief = belief_of(inference, carry, scale)
-        forgets = contradicts(belief, row, encoder.layout) & (carry.count[:, 0] > 0)
-        kept = jax.tree.map(lambda new, old: jnp.where(forgets[:, None], new, old), fresh, carry)
-        moved = advance(encoder, kept, row)
-        return jax.tree.map(lambda new, old: jnp.where(valid[:, None], new, old), moved, carry), None
+        index, row = moment
+        row = jnp.repeat(row, hypotheses, axis=0)
+        cost = surprise(belief_of(inference, carry, scale), row, encoder.layout)
+        cost = jnp.where(carry.count[:, 0] > 0, cost, FIRST_REWARD)
+        counts = index >= begin.reshape(-1)
+        carry = _where(counts, advance(encoder, carry, row), carry)
+        return carry, jnp.where(counts, cost, 0.0)
 
-    carry, _ = jax.lax.scan(step, fresh, (window.rows.swapaxes(0, 1), window.valid.T))
-    return carry
+    rows = (jnp.arange(width), window.rows.swapaxes(0, 1))
+    carry, cost = jax.lax.scan(step, start(encoder, count * hypotheses), rows)
+    cost = cost.reshape(width, count, hypotheses)
+    # What the old task costs up to each row: that of the first hypothesis so far.
+    until = jnp.concatenate([jnp.zeros((1, count)), jnp.cumsum(cost[..., 0], axis=0)])
+    before = jnp.take_along_axis(until.T, begin, axis=1)
+    best = jnp.argmin(before + cost.sum(0) + CHANGE * (begin > first), axis=1)
+    return jax.tree.map(lambda leaf: leaf.reshape(count, hypotheses, -1)[jnp.arange(count), best], carry)
+
+
+def _where(condition, new: Carry, old: Carry) -> Carry:
+    return jax.tree.map(lambda one, other: jnp.where(condition[:, None], one, other), new, old)
