@@ -222,8 +222,8 @@ def page() -> str:
         "## Tasks that change mid-episode",
         "",
         "Three tasks per episode, goals for 30 s and velocities for 10 s each. Identified: family and, to 5 %, target",
-        "right at three looks running. `forget`: rows from before the task changed, as the agent finds it, are dropped;",
-        "`keep` is the default, since it takes a fifteenth of the computation.",
+        "right at three looks running. `forget`, the default: rows from before the task changed, as the agent finds it, are",
+        "dropped; `keep`: all of the window counts.",
         "",
     ]
     for name in ("change_toy", "change_half_cheetah"):

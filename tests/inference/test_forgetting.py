@@ -77,6 +77,6 @@ def test_without_a_surprise_the_whole_window_counts():
 def test_an_agent_that_cannot_forget_says_so():
     sizes = {"latent": 3, "max_components": 4, "policy": [8]}
     agent = ToyAgent("melts", melts_template(sizes), sizes)
-    assert agent.forget is False
+    assert agent.forget is False and ToyAgent.load(resolve("shipped:toy/seed0")).forget is True
     with pytest.raises(ConfigError, match="forget: .*'melts'"):
         agent.remember(forget=True)

@@ -43,7 +43,7 @@ def run(arguments: list[str]) -> int:
         "stride": None if options.body == Toy1d.name else options.stride,
         "seeds": len(options.toy) or options.seeds,
         "tasks_per_episode": options.phases,
-        "default": f"{WINDOW} rows, keep",
+        "default": f"{WINDOW} rows, forget",
         "memory": {names[memory]: figures for memory, figures in evaluate(options, memories).items()},
     }
     print(json_format.dumps(report, indent=2) if options.json else "\n".join(table(report)))

@@ -51,7 +51,7 @@ class TransferOptions:
     low: str | None = setting(None, "low-level policy in place of the shipped one: a run or a model folder")
     stride_model: tuple[str, ...] = setting((), "learned strides in place of the shipped ones, one per toy agent")
     high: tuple[str, ...] = setting((), "relearned high levels in place of the shipped ones, one per toy agent")
-    forget: bool = setting(False, "use only context from since the task last changed, as the agent finds it")
+    keep: bool = setting(False, "use all of the context; by default only that from since the task changed, as found")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
     out: str | None = setting(None, "folder for report and records; by default runs/transfer/TIME")
@@ -88,7 +88,9 @@ def prepare(options: TransferOptions):
     contest = Contest(body, low_level, options.tasks, toy_steps=options.toy_steps, threads=options.threads)
     contestants = []
     for seed, reference in enumerate(toys):
-        toy = load_agent(reference, contest).remember(forget=options.forget)
+        toy = load_agent(reference, contest)
+        if options.keep:
+            toy.remember(forget=False)
         relearned = relearned_of(options, seed, toy, contest) if options.policy == RELEARNED else None
         contestants.append(Contestant(seed, toy, strides_of(options, seed, contest, toy=toy), relearned))
     return contest, contestants

@@ -24,13 +24,15 @@ SPLIT_SEED = 0
 class ToyEpisodes(NamedTuple):
     """Episodes of N tasks over T steps; ``belief`` is the one acted on, so that it has seen t rows at step t.
 
-    ``state`` (T, N, 6) before each step, ``action`` (T, N, A), ``reward`` (T, N), ``belief`` leaves (T, N, ...).
+    ``state`` (T, N, 6) before each step, ``action`` (T, N, A), ``reward`` (T, N), ``belief`` leaves (T, N, ...),
+    ``latent`` (T, N, D) from all of the window, whatever the agent forgets of it.
     """
 
     state: jax.Array
     action: jax.Array
     reward: jax.Array
     belief: Belief
+    latent: jax.Array
 
 
 def play_toy(agent: ToyAgent, tasks: Tasks, key, steps: int = HORIZON) -> ToyEpisodes:
@@ -48,7 +50,7 @@ def play_toy(agent: ToyAgent, tasks: Tasks, key, steps: int = HORIZON) -> ToyEpi
             reached = toy.step(state, action)
             gained = reward(tasks, reached)
             carry = (reached, append(window, state, gained, reached, layout=layout))
-            return carry, ToyEpisodes(state, action, gained, belief)
+            return carry, ToyEpisodes(state, action, gained, belief, agent.infer(window, forget=False).latent)
 
         return jax.lax.scan(step, (start, empty_window(count, agent.width, layout)), length=steps)[1]
 
@@ -77,7 +79,7 @@ def evaluate_toy(agent: ToyAgent, seed: int = 0) -> dict:
         "return_by_family": {FAMILY_NAMES[f]: float(returns[tasks.family == f].mean()) for f in families},
         "class_accuracy_by_rows": {str(rows): float(found[rows].mean()) for rows in ROWS},
         "target_error_by_rows": {str(rows): float(error[rows].mean()) for rows in ROWS},
-        **_mixture_report(agent, episodes.belief.latent, tasks),
+        **_mixture_report(agent, episodes.latent, tasks),
         "body": agent.body.name,
         "n_tasks": tasks.count,
         "seed": seed,
@@ -85,7 +87,7 @@ def evaluate_toy(agent: ToyAgent, seed: int = 0) -> dict:
 
 
 def _mixture_report(agent: ToyAgent, latent, tasks: Tasks) -> dict:
-    """Agreement of the agent's mixture prior with families, on beliefs after at least five rows."""
+    """Agreement of the agent's mixture prior with families, on latents (T, N, D) of at least five rows."""
     keys = ("purity", "nmi", "ari", "components", "effective_components", "merged_components")
     prior: MixturePrior | None = getattr(agent.params, "prior", None)
     active = np.zeros(0) if prior is None else np.asarray(prior.uid) >= 0
