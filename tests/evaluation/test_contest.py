@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reinfer.bodies import HALF_CHEETAH
-from reinfer.evaluation.contest import ROWS, heldout_tasks, measure, standard_tasks
+from reinfer.evaluation.contest import ROWS, heldout_tasks, measure, multi_tasks, standard_tasks
 from reinfer.runs import random
 from reinfer.tasks import FAMILY_NAMES, make_tasks, reward
 from reinfer.transfer import RolloutRecord
@@ -99,6 +99,29 @@ def test_speed_is_judged_over_windows_not_instants():
     np.testing.assert_allclose(scores.error_at[0, 1:], 0.0, atol=1e-6)
     assert scores.settling_time_s[0] <= 1.0 and scores.overshoot_m[0] == 0.0
     assert scores.integrated_error_s[0] == pytest.approx(24 * (2 / np.pi) / 2, rel=0.02)
+
+
+def test_stands_and_jumps_are_judged_by_pitch_and_by_peaks():
+    """A pitch that is 0.05 rad off; a bounce of 2 m/s for a target of 1.8, a triangle wave of which the mean is half."""
+    time = np.arange(481) * DT
+    tasks = make_tasks([("stand_front", 1.2), ("stand_back", -1.2), ("jump", 1.8)])
+    record = record_of(tasks, np.zeros((481, 3)))
+    record.task_state[..., 2] = [1.25, -1.0, 0.0]
+    record.task_state[..., 2, 4] = 2.0 * (1.0 - 2.0 * np.abs((time / 0.4) % 1.0 - 0.5)) * np.sign(np.sin(time))
+    scores = measure(record)
+    np.testing.assert_allclose(scores.settled_error, [0.05, 0.2, 0.2], atol=1e-6)
+    np.testing.assert_array_equal(scores.settled, [True, False, True])
+    assert scores.relative_error[2] == pytest.approx(0.2 / 1.8)
+    assert np.isnan(scores.jump_ratio[:2]).all() and scores.jump_ratio[2] == pytest.approx(1.0 / 1.8, rel=0.03)
+    np.testing.assert_allclose(scores.error_at[2], 0.2, atol=1e-6)
+
+
+def test_multi_tasks_are_of_all_families_and_no_training_tasks():
+    tasks = multi_tasks(HALF_CHEETAH)
+    assert np.bincount(tasks.family, minlength=7).min() >= 8
+    for seed in range(5):
+        trained = HALF_CHEETAH.tasks.sample(random.key(seed, "stride training tasks", 0), (140,))
+        assert not np.isin(np.asarray(trained.target), tasks.target).any()
 
 
 def test_a_slow_runner_misses_in_metres_per_second_and_relatively():

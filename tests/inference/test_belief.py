@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from reinfer.inference.belief import NEAR, refine_target
+from reinfer.inference.context import RowLayout
 
 VELOCITY_FORWARD, VELOCITY_BACKWARD, GOAL_FORWARD, GOAL_BACKWARD = range(4)
 
@@ -43,6 +44,14 @@ def test_the_decoded_target_decides_on_which_side_of_the_value_reached():
 def test_a_target_decoded_far_off_is_left_alone():
     for factor in (1.0 - 2 * NEAR, 1.0 + 2 * NEAR):
         assert refined(factor * 9.0, GOAL_FORWARD, 0.0, 9.0) == pytest.approx(factor * 9.0)
+
+
+@pytest.mark.parametrize("vz", [1.7, -1.7])
+def test_jumps_are_corrected_by_the_magnitude_of_vz(vz):
+    layout, target = RowLayout(7), 2.0
+    row = jnp.zeros((1, layout.size)).at[0, -1].set(vz).at[0, len(layout.channels)].set(-abs(1.7 - target) / target)
+    found = refine_target(jnp.full((1, 7), 1e6).at[0, 6].set(1.01 * target), row, layout)
+    assert float(found[0, 6]) == pytest.approx(target, rel=1e-4)
 
 
 def test_without_a_row_nothing_changes():

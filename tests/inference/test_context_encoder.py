@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from reinfer.bodies import Toy1d
-from reinfer.inference.context import ROW_SIZE, WINDOW, ContextWindow, append, empty_window, make_rows
-from reinfer.inference.encoder import advance, carry_of_window, encode_prefixes, init_encoder, read, row_features, start
+from reinfer.inference.context import LINE_ROWS, WINDOW, ContextWindow, RowLayout, append, empty_window, make_rows
+from reinfer.inference.encoder import (
+    advance,
+    carry_of_window,
+    encode_prefixes,
+    feature_size,
+    init_encoder,
+    read,
+    row_features,
+    start,
+)
 from reinfer.tasks import make_tasks, reward
 
 
@@ -55,7 +64,17 @@ def test_window_holds_the_last_rows_padded_on_the_left(rows, count):
 def test_row_is_channels_reward_channels_without_the_other_coordinates():
     before, after = np.arange(6.0)[None], 10.0 + np.arange(6.0)[None]
     np.testing.assert_array_equal(make_rows(before, np.array([-0.5]), after), [[0.0, 3.0, -0.5, 10.0, 13.0]])
-    assert ROW_SIZE == 5
+    assert LINE_ROWS.size == 5
+
+
+def test_rows_of_a_toy_hold_what_its_families_reward():
+    layout = RowLayout(7)
+    assert layout.channels == ("x", "pitch", "vx", "vz")
+    before, after = np.arange(6.0)[None], 10.0 + np.arange(6.0)[None]
+    row = make_rows(before, np.array([-0.5]), after, layout)
+    np.testing.assert_array_equal(row, [[0.0, 2.0, 3.0, 4.0, -0.5, 10.0, 12.0, 13.0, 14.0]])
+    np.testing.assert_array_equal(row[0, layout.reached], [13.0, 13.0, 10.0, 10.0, 12.0, 12.0, 14.0])
+    assert row_features(row, layout).shape == (1, feature_size(layout)) and feature_size(LINE_ROWS) == 13
 
 
 def test_append_only_where_asked(rows):

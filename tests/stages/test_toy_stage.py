@@ -67,6 +67,29 @@ def test_resuming_after_death_ends_in_the_same_bytes(tmp_path, monkeypatch):
     assert np.all(np.sign(belief.target) == [1.0, -1.0, 1.0, -1.0])
 
 
+def test_an_agent_of_the_toy_of_three_degrees_of_freedom_learns_and_survives_export(tmp_path):
+    stage = ToyStage(dataclasses.replace(TINY, body="toy3dof", iterations=1, policy_from=0.0))
+    state, metrics = stage.iterate(stage.init(), 0)
+    assert all(np.isfinite(value) for value in metrics.values()) and metrics["control_cost"] > 0
+    stage.export(state, tmp_path / "model", {})
+    agent = ToyAgent.load(tmp_path / "model")
+    assert agent.body.name == "toy3dof" and agent.layout.size == 9
+    belief = agent.infer(empty_window(2, agent.width, agent.layout))
+    assert np.all(np.sign(belief.target) == [1, -1, 1, -1, 1, -1, 1])
+    assert agent.act(np.zeros((2, 6), np.float32), belief).shape == (2, 3)
+    found = evaluate_toy(agent)
+    assert found["n_tasks"] == 70 and len(found["return_by_family"]) == 7 and found["body"] == "toy3dof"
+
+
+def test_an_agent_of_an_unknown_toy_is_refused(tmp_path):
+    stage = ToyStage(TINY)
+    agent = stage.agent(stage.init())
+    agent.sizes = {**agent.sizes, "body": "toy9d"}
+    agent.save(tmp_path / "model", config={}, metrics={}, provenance={})
+    with pytest.raises(ArtifactError, match="toy 'toy9d' is not known; allowed: toy1d, toy3dof"):
+        ToyAgent.load(tmp_path / "model")
+
+
 def test_unknown_architecture_is_refused(tmp_path):
     stage = ToyStage(TINY)
     agent = stage.agent(stage.init())

@@ -17,7 +17,7 @@ from transfer_doubles import (
 from reinfer.bodies import HALF_CHEETAH
 from reinfer.inference.context import empty_window
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import make_tasks, reward
+from reinfer.tasks import KINDS, make_tasks, reward
 from reinfer.transfer import FixedStride, Hierarchy, OracleAgent, RelearnedAgent, RuleStride, ToyPolicyAgent, rollout
 from reinfer.transfer.relearned import feature_size
 
@@ -50,8 +50,8 @@ def point(agent_of):
     return lambda tasks: point_hierarchy(RuleStride(0.05), 3, agent_of(tasks))
 
 
-def cheetah(agent_of):
-    simulation, low_level = BatchSimulation(HALF_CHEETAH, 3, 1), untrained_low_level()
+def cheetah(agent_of, kinds=("goal", "velocity")):
+    simulation, low_level = BatchSimulation(HALF_CHEETAH, 3, 1), untrained_low_level(kinds=kinds)
     return lambda tasks: Hierarchy(simulation, low_level, agent_of(tasks), FixedStride(3))
 
 
@@ -94,6 +94,7 @@ class PeeksAtObservation(RelearnedAgent):
 HONEST = {
     "filter on a point": point(lambda _: ToyPolicyAgent(FilterAgent(), 6)),
     "toy agent on the half-cheetah": cheetah(lambda _: ToyPolicyAgent(untrained_toy(), 6)),
+    "agent of toy3dof on the half-cheetah": cheetah(lambda _: ToyPolicyAgent(untrained_toy(0, "toy3dof"), 6), KINDS),
     "relearned on a point": point(lambda _: relearned(FilterAgent(), 5)),
     "relearned on the half-cheetah": cheetah(lambda _: relearned(untrained_toy(), 17, HALF_CHEETAH.id)),
 }

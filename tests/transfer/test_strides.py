@@ -48,15 +48,15 @@ def test_features_do_not_hold_absolute_x():
     there.belief.target[0, 3] = -2.0
     there = stride_features(there, RANGES)
     changed = np.flatnonzero(here != there)
-    assert here.shape == (1, feature_size(5, RANGES)) and np.isfinite(here).all()
+    assert here.shape == (1, feature_size(5, RANGES, 4)) and np.isfinite(here).all()
     # Only the error against the other direction's estimate may differ, and it is clipped.
     assert set(changed // here.shape[1]) <= {0} and len(changed) <= 1
     assert np.abs(here[0, 5:]).max() <= 2.0
 
 
 def test_learned_stride_survives_the_disk(tmp_path):
-    network = init_stride_network(jax.random.key(0), feature_size(5, RANGES), 8)
-    learned = LearnedStride(POINT, RANGES, init_moments(feature_size(5, RANGES)), network, baseline=4)
+    network = init_stride_network(jax.random.key(0), feature_size(5, RANGES, 4), 8)
+    learned = LearnedStride(POINT, RANGES, init_moments(feature_size(5, RANGES, 4)), network, baseline=4)
     learned.save(tmp_path / "model", config={}, metrics={}, provenance={})
     again = LearnedStride.load(tmp_path / "model", RANGES)
     given = inputs(GOAL, 1.0)

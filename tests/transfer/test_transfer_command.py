@@ -9,6 +9,7 @@ from reinfer.bodies import HALF_CHEETAH
 from reinfer.cli import eval_transfer, transfer
 from reinfer.inference.agent import ToyAgent
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
+from reinfer.tasks import KINDS
 from reinfer.transfer import RelearnedAgent, load_record
 from reinfer.transfer.relearned import feature_size
 
@@ -66,7 +67,8 @@ def test_the_relearned_high_level_is_judged_beside_the_toy(models, tmp_path, cap
     "arguments, error, message",
     [
         (["--body", "unicorn"], ConfigError, "body: 'unicorn' .*half_cheetah"),
-        (["--tasks", "easy"], ConfigError, "tasks: 'easy' .*standard, heldout"),
+        (["--tasks", "easy"], ConfigError, "tasks: 'easy' .*standard, heldout, multi"),
+        (["--tasks", "multi", "--policy", "relearned"], ConfigError, "policy: 'relearned' .*multi.*'toy'"),
         (["--policy", "magic"], ConfigError, "policy: 'magic' .*toy, relearned"),
         (["--policy", "relearned", "--high", "a", "b"], ConfigError, "high: 2 given for 1 toy agents"),
         (["--high", "a"], ConfigError, "high: given, but policy is 'toy'; it must be 'relearned'"),
@@ -87,6 +89,30 @@ def test_mistakes_are_named_before_any_work(command, arguments, error, message, 
     with pytest.raises(error, match=message):
         command.run(arguments)
     assert not any(tmp_path.iterdir())
+
+
+def test_tasks_of_all_families(tmp_path, capsys):
+    story = {"config": {}, "metrics": {}, "provenance": {}}
+    untrained_toy(0, "toy3dof").save(tmp_path / "toy", **story)
+    untrained_low_level(kinds=KINDS).save(tmp_path / "low", **story)
+    chosen = ["--tasks", "multi", "--toy", str(tmp_path / "toy"), "--low", str(tmp_path / "low"), "--stride", "20"]
+    assert eval_transfer.run([*chosen, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert len(report["by_family"]) == 7 and report["n_tasks"] == 140
+    for part in (report, report["oracle"], report["random"], report["zero"]):
+        assert part["stand"]["settled_error_rad"] > 0 and part["jump"]["peak_relative_error"] > 0
+        assert 0 < part["jump"]["mean_ratio"] < 1.5
+
+
+def test_agents_and_low_levels_must_know_the_tasks(models, tmp_path):
+    with pytest.raises(ConfigError, match="toy: .* agent of toy1d, which does not know stand_front, stand_back, jump"):
+        eval_transfer.run([*models, "--tasks", "multi", "--stride", "1"])
+    untrained_toy(0, "toy3dof").save(tmp_path / "toy", config={}, metrics={}, provenance={})
+    with pytest.raises(ConfigError, match="low: .* not trained on stand, jump, which an agent of toy3dof may ask for"):
+        eval_transfer.run(["--toy", str(tmp_path / "toy"), "--low", models[3], "--stride", "1"])
+    untrained_low_level(kinds=KINDS).save(tmp_path / "low", config={}, metrics={}, provenance={})
+    with pytest.raises(ArtifactError, match="learned with a toy agent or a low level that knows other kinds of task"):
+        eval_transfer.run(["--toy", str(tmp_path / "toy"), "--low", str(tmp_path / "low")])
 
 
 def test_models_of_another_kind_are_refused(models, tmp_path):

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import HALF_CHEETAH, BodyId, CommandRange, Toy1d
+from reinfer.bodies import HALF_CHEETAH, TOYS, BodyId, CommandRange, Toy1d
 from reinfer.control.commands import Commands, feature_size, restrict
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
@@ -119,12 +119,13 @@ def untrained_correction(inputs: int, seed: int = 0) -> Correction:
     return Correction((*sac.policy[:-1], loud), sac.critics, init_moments(inputs), jnp.float32(1.0))
 
 
-def untrained_toy(seed: int = 0) -> ToyAgent:
+def untrained_toy(seed: int = 0, body: str = "toy1d") -> ToyAgent:
     """A real toy agent with small random networks."""
     sizes = {
+        "body": body,
         "hidden": 8,
         "latent": 3,
-        "families": 4,
+        "families": len(TOYS[body].tasks.ranges),
         "decoder_hidden": 8,
         "policy_hidden": 8,
         "max_components": 2,
@@ -137,9 +138,9 @@ def untrained_toy(seed: int = 0) -> ToyAgent:
     return ToyAgent("belief", params, sizes)
 
 
-def untrained_low_level(seed: int = 0) -> LowLevelPolicy:
+def untrained_low_level(seed: int = 0, kinds=("goal", "velocity")) -> LowLevelPolicy:
     """A real half-cheetah low level with small random networks."""
-    ranges = restrict(HALF_CHEETAH.commands, ("goal", "velocity"))
+    ranges = restrict(HALF_CHEETAH.commands, kinds)
     inputs = HALF_CHEETAH.observation_size(HALF_CHEETAH.model()) + feature_size(ranges)
     network = init_mlp(jax.random.key(seed), (inputs, 8, 6))
     return LowLevelPolicy(HALF_CHEETAH.id, ranges, init_moments(inputs), network)

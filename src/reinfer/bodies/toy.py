@@ -1,8 +1,8 @@
 """What a toy body must tell the system: families, closed-form step, reach of an action, and ways to behave.
 
 Everything else about a toy is computed from this: what context rows hold and how the encoder sees them
-(``inference.context``), what its policy is shown (``control.belief_policy``), how it is trained (``stages.toy``), and how
-an action of its policy becomes a sub-goal of a robot (``transfer.agents``).
+(``inference.context``), what its policy is shown (``control.belief_policy``), how it is trained (``stages.toy``), and
+how an action of its policy becomes a sub-goal of a robot (``transfer.agents``).
 """
 
 from dataclasses import dataclass

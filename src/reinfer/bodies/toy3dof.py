@@ -1,9 +1,9 @@
 """toy3dof: a box that slides, turns and jumps, with closed-form dynamics: the toy of all seven families.
 
 Dynamics of the published toy of three degrees of freedom, each with an action of its own in [-1, 1] and a time step of
-0.1 s; x is that of toy1d. Pitch: ``w' = w + 0.1 (50 u1 - 12.5 / pi w)``, bounded by +-4 pi rad/s, ``pitch' = pitch + 0.1 w'``,
-bounded by +-pi / 2. Height: thrust ``30.981 |u2|`` against gravity acts only at z <= 0.3 m and vz <= 0; ``vz'`` is bounded by
-+-3 m/s, z by 0 and 4 m, and the ground stops what falls on it.
+0.1 s; x is that of toy1d. Pitch: ``w' = w + 0.1 (50 u1 - 12.5 / pi w)``, bounded by +-4 pi rad/s,
+``pitch' = pitch + 0.1 w'``, bounded by +-pi / 2. Height: thrust ``30.981 |u2|`` against gravity acts only at z <= 0.3 m
+and vz <= 0; ``vz'`` is bounded by +-3 m/s, z by 0 and 4 m, and the ground stops what falls on it.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from reinfer.bodies.toy import TIME_STEP_S, Aims, ToyBody, Variation
 from reinfer.bodies.toy1d import LINE_FAMILIES, Toy1d, slide, slide_toward
-from reinfer.tasks import CHANNELS, GOAL, JUMP, STAND, VELOCITY, TaskDistribution
+from reinfer.tasks import CHANNELS, JUMP, STAND, TaskDistribution
 
 TORQUE, TURNING_DRAG = 50.0, 50.0 / (4.0 * jnp.pi)
 LARGEST_PITCH_RATE, LARGEST_PITCH_RAD = 4.0 * jnp.pi, jnp.pi / 2.0
@@ -93,7 +93,11 @@ class Toy3dof(ToyBody):
             return (state[..., _PITCH_RATE] / 10.0,)
         if kind == JUMP:
             z, vz = state[..., _Z], state[..., _VZ]
-            return (jnp.clip(z / THRUST_BELOW_M, 0.0, 3.0), has_thrust(z, vz).astype(z.dtype), vz / LARGEST_VERTICAL_MPS)
+            return (
+                jnp.clip(z / THRUST_BELOW_M, 0.0, 3.0),
+                has_thrust(z, vz).astype(z.dtype),
+                vz / LARGEST_VERTICAL_MPS,
+            )
         return ()
 
 

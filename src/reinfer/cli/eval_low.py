@@ -42,5 +42,7 @@ def summary(found: dict) -> list[str]:
             numbers = " ".join(f"{value:9.4f}" for value in values)
             lines.append(f"{kind:<10} {unit:<9} {len(errors):>6} {numbers}")
     if found["jump_mean_ratio"] is not None:
-        lines.append(f"jumps: error of the highest |vz| of a second; mean |vz| {found['jump_mean_ratio']:.2f} of the target")
+        lines.append(
+            f"jumps: error of the highest |vz| of a second; mean |vz| {found['jump_mean_ratio']:.2f} of the target"
+        )
     return [*lines, f"falls: {100 * found['fall_rate']:.1f} % of 30 s episodes"]

@@ -202,7 +202,9 @@ def _held_lines(report: dict, agents: list[str]) -> list[str]:
     if "stand" not in report or "jump" not in report:
         return []
     lines = ["", f"{'':<10} {'stand':>22} {'jump, peak |vz|':>22} {'mean |vz|':>11}"]
-    lines.append("{:<10} {:>12} {:>9} {:>12} {:>9} {:>11}".format("agent", "off by", "settled", "off by", "settled", "of target"))
+    lines.append(
+        "{:<10} {:>12} {:>9} {:>12} {:>9} {:>11}".format("agent", "off by", "settled", "off by", "settled", "of target")
+    )
     for name in agents:
         part = report.get(name, report)
         stand, jump = part["stand"], part["jump"]

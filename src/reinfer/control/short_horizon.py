@@ -3,7 +3,8 @@
 The objective of a policy is the expected error over the next few steps from states the agent really visits. Gradients
 flow through the dynamics, through the reward into the next context row and through the encoder into the next belief:
 an action is credited for what it lets the agent find out. A horizon of three is enough where acting greedily on a
-settled belief is nearly optimal, and short enough to keep gradients through a recurrent encoder bounded.
+settled belief is nearly optimal, and short enough to keep gradients through a recurrent encoder bounded. For jumps it
+is not; they have no part in the objective and a teacher instead (``control.bouncing``).
 """
 
 import jax
@@ -15,7 +16,7 @@ from reinfer.inference.belief import Inference, belief_of
 from reinfer.inference.context import make_rows
 from reinfer.inference.decoder import TargetScale
 from reinfer.inference.encoder import Carry, advance
-from reinfer.tasks import KINDS, Tasks, reward
+from reinfer.tasks import JUMP, KINDS, Tasks, reward
 from reinfer.tasks.families import FAMILY_KIND
 
 #: Relative errors count up to this much, so that one hopeless task cannot dominate a batch.
@@ -38,7 +39,8 @@ def control_cost(
     Cost per step: |error| in units of what one action can change (0.5 m, 5 m/s, ...), so that far and near targets pull
     equally, plus a little of the relative error that rewards measure.
     """
-    reach = jnp.array([body.reach.get(kind, 1.0) for kind in range(len(KINDS))])[jnp.asarray(FAMILY_KIND)[tasks.family]]
+    kind = jnp.asarray(FAMILY_KIND)[tasks.family]
+    reach = jnp.array([body.reach.get(kind, 1.0) for kind in range(len(KINDS))])[kind]
     layout = inference.encoder.layout
 
     def step(moment, _):
@@ -48,6 +50,6 @@ def control_cost(
         error = -reward(tasks, following)
         cost = jnp.abs(tasks.target) * error / reach + RELATIVE_WEIGHT * jnp.minimum(error, HIGHEST_RELATIVE_ERROR)
         seen = advance(inference.encoder, seen, make_rows(state, -error, following, layout))
-        return (following, seen), jnp.mean(cost)
+        return (following, seen), jnp.mean(jnp.where(kind == JUMP, 0.0, cost))
 
     return jnp.mean(jax.lax.scan(step, (state, carry), length=horizon)[1])

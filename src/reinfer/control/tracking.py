@@ -91,7 +91,11 @@ def jump_reward(error, peak_error, age_s, target) -> np.ndarray:
     """
     now = 0.4 * np.maximum(1.0 - np.abs(error) / np.maximum(target, 0.5), 0.0)
     relative = np.abs(peak_error) / np.maximum(target, 0.5)
-    peak = 0.2 * np.maximum(1.0 - relative, 0.0) + 0.2 * np.exp(-np.square(relative / 0.2)) + 0.2 * np.exp(-relative / 0.04)
+    peak = (
+        0.2 * np.maximum(1.0 - relative, 0.0)
+        + 0.2 * np.exp(-np.square(relative / 0.2))
+        + 0.2 * np.exp(-relative / 0.04)
+    )
     return now + np.where(age_s > SETTLING_S, peak, 0.0)
 
 

@@ -229,10 +229,11 @@ class StrideStage:
         return state, metrics | {"baseline": float(state.baseline)}
 
     def training_tasks(self, iteration: int) -> Tasks:
-        """Tasks of one iteration from the body's own distribution, of the kinds that the toy knows; their stream is used
-        nowhere else."""
+        """Tasks of one iteration from the body's own distribution, of kinds the toy knows; a stream of their own."""
         key = random.key(self.config.seed, "stride training tasks", iteration)
-        tasks = self.body.tasks.only([KINDS[kind] for kind in self.toy.body.reach]).sample(key, (self.config.simulations,))
+        tasks = self.body.tasks.only([KINDS[kind] for kind in self.toy.body.reach]).sample(
+            key, (self.config.simulations,)
+        )
         return Tasks(*map(np.asarray, tasks))
 
     def _exploration(self, iteration: int) -> float:

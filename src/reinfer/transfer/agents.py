@@ -54,7 +54,7 @@ class Agent:
     """What every agent has.
 
     ``name`` in reports; ``width``: rows of context it reads; ``layout`` of these rows; ``parameters``: a tree of arrays
-    given back to ``decide``. They may be exchanged between episodes, their shapes kept, without compiling anything anew.
+    given back to ``decide``. They may be exchanged between episodes, their shapes kept, without compiling anew.
     """
 
     name: str

@@ -20,7 +20,7 @@ def toy_latents(agent, key, count: int = 400, steps: int = 16) -> tuple[np.ndarr
     task_key, start_key = jax.random.split(key)
     tasks = Tasks(*map(np.asarray, agent.body.tasks.sample(task_key, (count,))))
     episodes = play_toy(agent, tasks, start_key, steps + 1)
-    return np.asarray(episodes.belief.latent[-1]), tasks
+    return np.asarray(episodes.latent[-1]), tasks
 
 
 def record_latents(record) -> tuple[np.ndarray, Tasks]:
