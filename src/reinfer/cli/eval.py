@@ -1,4 +1,4 @@
-"""``reinfer eval toy|low|transfer|change``: how good a model is, for people or, with ``--json``, as one JSON object."""
+"""``reinfer eval SUBJECT``: how good a model is, for people or, with ``--json``, as one JSON object."""
 
 import json as json_format
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from reinfer.cli.parsing import parse
 from reinfer.runs.config import nearest, setting, validate
 from reinfer.runs.errors import ConfigError
 
-SUBJECTS = ("toy", "low", "transfer", "change")
+SUBJECTS = ("toy", "low", "transfer", "change", "robustness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class EvalLowOptions:
 def run(arguments: list[str]) -> int:
     """Dispatch to what is to be evaluated."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: reinfer eval toy|low|transfer|change [OPTIONS]; reinfer eval toy --help tells the options of one")
+        print(f"usage: reinfer eval {'|'.join(SUBJECTS)} [OPTIONS]; reinfer eval toy --help tells the options of one")
         return 0
     subject, *rest = arguments
     if subject not in SUBJECTS:
@@ -49,6 +49,10 @@ def run(arguments: list[str]) -> int:
         from reinfer.cli.eval_change import run as eval_change
 
         return eval_change(rest)
+    if subject == "robustness":
+        from reinfer.cli.eval_robustness import run as eval_robustness
+
+        return eval_robustness(rest)
     if subject == "low":
         from reinfer.cli.eval_low import eval_low
 

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies.toy import HORIZON
+from reinfer.bodies.toy import HORIZON, ToyBody, Variation
 from reinfer.inference.agent import ToyAgent
 from reinfer.inference.belief import Belief
 from reinfer.inference.context import append, empty_window
 from reinfer.inference.mixture import MixturePrior, agreement, responsibilities
 from reinfer.runs import random
-from reinfer.tasks import FAMILY_NAMES, Tasks, reward
+from reinfer.tasks import CHANNELS, FAMILY_NAMES, Tasks, reward
 
 #: Numbers of context rows at which beliefs are judged.
 ROWS = (1, 2, 5, 10, 32)
@@ -35,26 +35,80 @@ class ToyEpisodes(NamedTuple):
     latent: jax.Array
 
 
-def play_toy(agent: ToyAgent, tasks: Tasks, key, steps: int = HORIZON) -> ToyEpisodes:
-    """One deterministic episode of each task (N,) on the agent's own toy, nominal; ``key`` draws the starts."""
+class Shift(NamedTuple):
+    """How episodes differ from the nominal toy, leaves (N,): factor on the distance per step, and standard deviations.
+
+    ``process_noise`` is added to what a step reaches, ``observation_noise`` to what the agent is shown of it (m, m/s or
+    rad), ``reward_noise`` to the rewards it is shown.
+    """
+
+    travel: jax.Array
+    process_noise: jax.Array
+    observation_noise: jax.Array
+    reward_noise: jax.Array
+
+
+def play_toy(agent: ToyAgent, tasks: Tasks, key, steps: int = HORIZON, shift: Shift | None = None) -> ToyEpisodes:
+    """One deterministic episode of each task (N,) on the agent's own toy, nominal unless ``shift`` says otherwise.
+
+    ``key`` draws the starts, and the noise. States and rewards returned are the true ones.
+    """
     toy, layout = agent.body, agent.layout
     count = tasks.count
     tasks = Tasks(*map(jnp.asarray, tasks))
 
     @partial(jax.jit, static_argnums=1)
-    def play(start, steps):
-        def step(carry, _):
-            state, window = carry
+    def play(start, steps, keys):
+        def step(carry, key):
+            state, seen, window = carry
             belief = agent.infer(window)
-            action = agent.act(state, belief)
-            reached = toy.step(state, action)
-            gained = reward(tasks, reached)
-            carry = (reached, append(window, state, gained, reached, layout=layout))
+            action = agent.act(seen, belief)
+            if shift is None:
+                reached = toy.step(state, action)
+                shown, gained = reached, reward(tasks, reached)
+                told = gained
+            else:
+                of_process, of_sight, of_reward = jax.random.split(key, 3)
+                reached = toy.step(state, action, of_process, Variation(shift.travel, shift.process_noise))
+                gained = reward(tasks, reached)
+                shown = _blurred(reached, shift.observation_noise, of_sight, toy.channels)
+                told = gained + shift.reward_noise * jax.random.normal(of_reward, gained.shape)
+            carry = (reached, shown, append(window, seen, told, shown, layout=layout))
             return carry, ToyEpisodes(state, action, gained, belief, agent.infer(window, forget=False).latent)
 
-        return jax.lax.scan(step, (start, empty_window(count, agent.width, layout)), length=steps)[1]
+        begin = (start, start, empty_window(count, agent.width, layout))
+        return jax.lax.scan(step, begin, keys, length=steps)[1]
 
-    return play(toy.reset(key, (count,)), steps)
+    keys = None if shift is None else jax.random.split(jax.random.fold_in(key, 1), steps)
+    return play(toy.reset(key, (count,)), steps, keys)
+
+
+def _blurred(state, deviation, key, channels):
+    """States (N, 6) with noise of standard ``deviation`` (N,) on the ``channels`` that the toy has."""
+    noise = deviation[:, None] * jax.random.normal(key, (len(state), len(channels)))
+    return state.at[:, np.array([CHANNELS.index(name) for name in channels])].add(noise)
+
+
+class ToyScores(NamedTuple):
+    """Of N episodes of T steps: undiscounted ``returns`` (N,); ``found`` (T, N), whether the family believed in after t
+    rows is right; ``target_error`` (T, N), relative, of the target under the true family."""
+
+    returns: np.ndarray
+    found: np.ndarray
+    target_error: np.ndarray
+
+
+def score_toy(episodes: ToyEpisodes, tasks: Tasks) -> ToyScores:
+    """Scores of ``episodes`` of ``tasks`` (N,)."""
+    returns = np.asarray(episodes.reward).sum(axis=0)
+    probability, target = np.asarray(episodes.belief.family_probability), np.asarray(episodes.belief.target)
+    of_true_family = np.take_along_axis(target, tasks.family[None, :, None], axis=-1)[..., 0]
+    return ToyScores(returns, probability.argmax(axis=-1) == tasks.family, np.abs(of_true_family / tasks.target - 1.0))
+
+
+def heldout_tasks(toy: ToyBody) -> Tasks:
+    """The held-out tasks of the published grid of ``toy``; training never draws from it."""
+    return toy.tasks.grid_split(SPLIT_SEED)[1]
 
 
 def evaluate_toy(agent: ToyAgent, seed: int = 0) -> dict:
@@ -66,13 +120,9 @@ def evaluate_toy(agent: ToyAgent, seed: int = 0) -> dict:
     ``merged_components`` of the mixture prior against families (null without components), ``body``, ``n_tasks``,
     ``seed``.
     """
-    _, tasks = agent.body.tasks.grid_split(SPLIT_SEED)
+    tasks = heldout_tasks(agent.body)
     episodes = jax.tree.map(np.asarray, play_toy(agent, tasks, random.key(seed, "evaluation")))
-    returns = episodes.reward.sum(axis=0)
-    probability, target = episodes.belief.family_probability, episodes.belief.target
-    found = probability.argmax(axis=-1) == tasks.family
-    of_true_family = np.take_along_axis(target, tasks.family[None, :, None], axis=-1)[..., 0]
-    error = np.abs(of_true_family / tasks.target - 1.0)
+    returns, found, error = score_toy(episodes, tasks)
     families = np.unique(tasks.family)
     return {
         "return_mean": float(returns.mean()),

@@ -1,0 +1,56 @@
+"""What it costs a frozen toy agent that the body it meets is not the one it learned on, one difference at a time.
+
+Each difference is also one between the toy and a robot: a row of the context spans another distance than 0.1 s at the
+present speed (``travel``), the body does not go quite where it should (``process_noise``), and what is measured of it
+or of the reward is not exact (``observation_noise``, ``reward_noise``).
+"""
+
+import numpy as np
+
+from reinfer.evaluation.toy import Shift, heldout_tasks, play_toy, score_toy
+from reinfer.inference.agent import ToyAgent
+from reinfer.runs import random
+from reinfer.tasks import Tasks
+
+#: Levels of each field of ``Shift``; the others stay nominal.
+LEVELS = {
+    "travel": (0.1, 0.2, 0.5, 2.0, 5.0, 10.0),
+    "process_noise": (0.01, 0.03, 0.1, 0.3),
+    "observation_noise": (0.01, 0.03, 0.1, 0.3),
+    "reward_noise": (0.003, 0.01, 0.03, 0.1),
+}
+NOMINAL = Shift(travel=1.0, process_noise=0.0, observation_noise=0.0, reward_noise=0.0)
+
+#: Numbers of context rows after which the family and its target are judged.
+FAMILY_ROWS, TARGET_ROWS = 5, 10
+
+
+def shifts() -> list[tuple[str, float, Shift]]:
+    """(name, level, all of it) of every shift, the nominal toy first."""
+    every = [("none", 0.0, NOMINAL)]
+    return every + [(n, level, NOMINAL._replace(**{n: level})) for n, levels in LEVELS.items() for level in levels]
+
+
+def evaluate_robustness(agents: list[ToyAgent], seed: int = 0) -> list[dict]:
+    """One row per shift: ``shift``, ``level`` and, as lists over ``agents`` of one toy, means over its held-out tasks.
+
+    These are ``family_known`` after ``FAMILY_ROWS`` rows, ``target_error`` (relative, under the true family) after
+    ``TARGET_ROWS`` rows and the undiscounted ``return`` over 200 steps. Its rewards are the true ones.
+    """
+    every, tasks = shifts(), heldout_tasks(agents[0].body)
+    repeated = Tasks(*(np.tile(leaf, len(every)) for leaf in tasks))
+    columns = np.array([shift for *_, shift in every], np.float32).T
+    levels = Shift(*np.repeat(columns, tasks.count, axis=1))
+    rows = [
+        {"shift": name, "level": level, "family_known": [], "target_error": [], "return": []}
+        for name, level, _ in every
+    ]
+    for agent in agents:
+        episodes = play_toy(agent, repeated, random.key(seed, "robustness"), shift=levels)
+        scores = score_toy(episodes, repeated)
+        for index, row in enumerate(rows):
+            here = slice(index * tasks.count, (index + 1) * tasks.count)
+            row["family_known"].append(float(scores.found[FAMILY_ROWS, here].mean()))
+            row["target_error"].append(float(scores.target_error[TARGET_ROWS, here].mean()))
+            row["return"].append(float(scores.returns[here].mean()))
+    return rows
