@@ -1,0 +1,95 @@
+"""What randomising the toy in training is good for: toys trained with and without it, under shifts and on a robot.
+
+python benchmarks/randomisation.py     (about 10 minutes on 2 cores)
+
+The toys with all of it are the shipped ones; the others are trained here with the same seeds and budget, in runs below
+``runs/randomisation``, and a finished run is not repeated. All are evaluated by reinfer's own commands; figures go to
+``docs/results/randomisation.json``, pages are written by ``python benchmarks/results.py --pages``.
+"""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from reinfer.runs.config import differences, to_dict
+from reinfer.runs.directory import RunDirectory, resolve
+from reinfer.runs.models import load_model
+from reinfer.stages.toy import PRESETS, ToyConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS = Path("runs") / "randomisation"
+FIGURES = ROOT / "docs" / "results" / "randomisation.json"
+SEEDS = (0, 1)
+
+#: Variant -> settings of ``reinfer train toy``; None: the default, which is shipped.
+VARIANTS = {
+    "none": {"process_noise": 0.0, "time_step_spread": 0.0, "behaviour_time_step_spread": 0.0},
+    "process noise": {"time_step_spread": 0.0, "behaviour_time_step_spread": 0.0},
+    "time step": {"process_noise": 0.0},
+    "both (default)": None,
+}
+
+
+def reinfer(*arguments: str) -> str:
+    """What a command prints."""
+    print("reinfer", *arguments, flush=True)
+    line = [sys.executable, "-m", "reinfer.cli.main", *arguments]
+    return subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+
+
+def toy(variant: str, seed: int) -> str:
+    """A reference to the trained toy, trained or resumed where it must be. Exits if the shipped one is not as said."""
+    settings = VARIANTS[variant]
+    if settings is None:
+        reference = f"shipped:toy/seed{seed}"
+        wanted = to_dict(dataclasses.replace(PRESETS["default"], seed=seed))
+        other = differences(load_model(resolve(reference)).config["training"], wanted)
+        if other:
+            sys.exit(f"{reference} was not trained with the default settings: {'; '.join(other)}")
+        return reference
+    name = f"{variant.replace(' ', '-')}-seed{seed}"
+    run = RUNS / "toy" / name
+    if not (ROOT / run).exists():
+        flags = [word for key, value in settings.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+        reinfer("train", "toy", "--seed", str(seed), *flags, "--runs", str(RUNS), "--name", name, "--no-progress")
+    elif RunDirectory.open(ROOT / run).status() != "done":
+        reinfer("resume", str(run), "--no-progress")
+    RunDirectory.open(ROOT / run).require_config(dataclasses.replace(ToyConfig(), seed=seed, **settings))
+    return str(run)
+
+
+def evaluate(toys: list[str]) -> dict:
+    """The commands' own figures of toys that differ in their seed only."""
+    shifts = json.loads(reinfer("eval", "robustness", "--toy", *toys, "--json"))["shifts"]
+    contest = json.loads(
+        reinfer(
+            "eval",
+            "transfer",
+            "--body",
+            "half_cheetah",
+            "--tasks",
+            "standard",
+            "--stride",
+            "1",
+            "--toy",
+            *toys,
+            "--json",
+        )  # fmt: skip
+    )
+    kept = ("position", "velocity", "integrated_error_s", "target_error_by_rows", "class_accuracy_by_rows", "command")
+    return {"toys": toys, "shifts": shifts, "transfer": {key: contest[key] for key in kept}}
+
+
+def main() -> None:
+    """Train what is missing, evaluate everything, write the figures."""
+    trained = {variant: [toy(variant, seed) for seed in SEEDS] for variant in VARIANTS}
+    found = {variant: {"settings": VARIANTS[variant], **evaluate(toys)} for variant, toys in trained.items()}
+    FIGURES.write_text(json.dumps({"seeds": SEEDS, "variants": found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        sys.exit(__doc__)
+    main()
