@@ -1,4 +1,7 @@
-"""``reinfer train STAGE``: preset, overridden by a TOML file, overridden by options."""
+"""``reinfer train STAGE``: preset, overridden by a TOML file, overridden by options.
+
+A preset that has the name of a body takes the place of ``default`` for that body.
+"""
 
 import dataclasses
 from typing import Annotated, Any, NamedTuple
@@ -63,10 +66,17 @@ def read_training(arguments: list[str]) -> Wanted:
     early = _own_options(rest, prog)
     if early.preset not in presets:
         raise ConfigError(f"unknown preset {early.preset!r} of stage {name}; {nearest(early.preset, presets)}")
-    kind = type(presets[early.preset])
-    loaded = load(kind, presets[early.preset], early.config)
-    chosen = parse(_options_of(kind, loaded), prog, rest)
+    chosen = _choose(presets[early.preset], early.config, prog, rest)
+    body = getattr(chosen.settings, "body", None)
+    if early.preset == "default" and body in presets:
+        chosen = _choose(presets[body], early.config, prog, rest)
     return Wanted(name, classes, validate(chosen.options), validate(chosen.settings))
+
+
+def _choose(preset, file: str | None, prog: str, arguments: list[str]):
+    """``options`` and ``settings`` of ``arguments``, over those of the TOML ``file``, over ``preset``."""
+    kind = type(preset)
+    return parse(_options_of(kind, load(kind, preset, file)), prog, arguments)
 
 
 def _own_options(arguments: list[str], prog: str) -> TrainOptions:

@@ -1,8 +1,8 @@
 """Tasks that change: which rows of a window are of the present task, by Bayesian change-point detection.
 
-After Adams and MacKay, Bayesian Online Changepoint Detection (2007), with the encoder and its heads as the predictive
-model: a belief predicts the reward of any state, ``r = -|q - g| / |g|``. Either all rows of a window are of one task, or
-those from some row on are of another; an explanation is the better, the better every reward is predicted from the rows
+After Adams and MacKay, Bayesian Online Changepoint Detection (2007), with encoder and heads as the predictive model: a
+belief predicts the reward of any state, ``r = -|q - g| / |g|``. Either all rows of a window are of one task, or those
+from some row on are of another; an explanation is the better, the better every reward is predicted from the rows
 before it *of the same task*. A belief that is sure and wrong is no reason to start over, since starting over would not
 have predicted those rewards either; a change is. All this is a pure function of the window: nothing need be remembered
 beside it, on the toy or on a robot.
@@ -38,7 +38,7 @@ def surprise(belief: Belief, row, layout: RowLayout = LINE_ROWS) -> jax.Array:
 
 
 def numbers_of_rows(width: int) -> np.ndarray:
-    """How many of the newest rows may be those since a change, ascending: all numbers up to 8, then every second, ..."""
+    """How many of the newest rows may be those since a change: all numbers up to 8, then every second, every fourth."""
     numbers = [n for n in range(1, width) if n <= 8 or (n <= 16 and n % 2 == 0) or n % 4 == 0]
     return np.array(numbers, np.int32)
 

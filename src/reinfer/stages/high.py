@@ -32,7 +32,7 @@ from reinfer.control.transitions import Transitions, add_transitions, empty_tran
 from reinfer.inference.agent import ToyAgent
 from reinfer.runs import random, trees
 from reinfer.runs.config import setting, to_dict, validate
-from reinfer.runs.directory import resolve
+from reinfer.runs.directory import SHIPPED, resolve
 from reinfer.runs.errors import ConfigError, RunError
 from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
@@ -52,7 +52,7 @@ class HighConfig:
 
     body: str = setting("half_cheetah", f"robot on which the high level is learned: {ALLOWED}")
     toy: str = setting("shipped:toy/seed0", "toy agent: a run, a model folder or shipped:NAME")
-    low: str = setting("shipped:half_cheetah/low", "low-level policy: a run, a model folder or shipped:NAME")
+    low: str | None = setting(None, "low-level policy: a run, a model folder or shipped:NAME; None: shipped:BODY/low")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
     strides: tuple[int, ...] = setting(
         (1, 2, 5), "strides that simulations take in turn, so that what is learned serves all", low=1, high=MAX_STRIDE
@@ -122,11 +122,12 @@ class HighStage:
         self.config = validate(config)
         if config.simulations % 2:
             raise ConfigError(f"simulations: {config.simulations} is not allowed; pairs are judged, it must be even")
-        toy_folder, low_folder = resolve(config.toy), resolve(config.low)
+        low = config.low or f"{SHIPPED}{robot(config.body).name}/low"
+        toy_folder, low_folder = resolve(config.toy), resolve(low)
         self.toy, self.low_level = ToyAgent.load(toy_folder), LowLevelPolicy.load(low_folder)
         # Physics is stepped as it was for the low level, which knows no other.
         self.body = robot(config.body, self.low_level.timing)
-        self.low_level.body.require(self.body.id, f"low: {config.low}")
+        self.low_level.body.require(self.body.id, f"low: {low}")
         self._parents = [
             load_model(toy_folder).parent("toy"),
             load_model(low_folder, LOW_LEVEL_KIND).parent("low"),

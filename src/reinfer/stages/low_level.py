@@ -70,6 +70,7 @@ class LowLevelConfig:
     anneal_from: float = setting(0.5, "fraction of the run after which exploration fades", low=0.0, high=1.0)
     relative_speed: bool = setting(False, "judge speeds relative to the target where far from it")
     speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
+    alive_reward: float = setting(0.0, "added to the reward of every step without a fall", low=0.0)
     moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
@@ -77,7 +78,13 @@ class LowLevelConfig:
 
 #: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed.
 _LEGGED = LowLevelConfig(
-    discount=0.99, relative_speed=True, speed_ramp=0.4, moving_starts=0.5, target_kl=0.015, anneal_from=0.6
+    iterations=2800,
+    discount=0.99,
+    relative_speed=True,
+    speed_ramp=0.4,
+    moving_starts=0.5,
+    target_kl=0.015,
+    anneal_from=0.6,
 )
 
 PRESETS = {
@@ -85,7 +92,9 @@ PRESETS = {
     "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
     "walker2d": replace(_LEGGED, body="walker2d"),
-    "hopper": replace(_LEGGED, body="hopper"),
+    # A body on one foot falls for so long, whatever it does, that only a reward for standing makes falls cost anything;
+    # and it gives up on going backwards unless it keeps exploring.
+    "hopper": replace(_LEGGED, body="hopper", alive_reward=0.25, entropy_weight=0.006, speed_ramp=0.5),
 }
 
 
@@ -236,7 +245,7 @@ class LowLevelStage:
         jumps = self.commands.kind == JUMP
         peak = self.peak.push(np.abs(reached[:, 4]))
         self.average = np.where(jumps, peak - self.commands.target, self.average)
-        return tracking_reward(
+        earned = tracking_reward(
             error,
             self.average,
             self.command_age_s,
@@ -246,6 +255,7 @@ class LowLevelStage:
             self.asked,
             self.config.relative_speed,
         )
+        return earned + self.config.alive_reward
 
     def _renew(self, rng, fallen, present):
         """Reset what fell or ran out of time, hand out new commands: (rows cut, inputs from here on)."""

@@ -21,7 +21,7 @@ from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.inference.agent import ToyAgent
 from reinfer.runs import random, trees
 from reinfer.runs.config import setting, to_dict, validate
-from reinfer.runs.directory import resolve
+from reinfer.runs.directory import SHIPPED, resolve
 from reinfer.runs.errors import RunError
 from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
@@ -61,7 +61,7 @@ class StrideConfig:
 
     body: str = setting("half_cheetah", f"robot on which strides are learned: {ALLOWED}")
     toy: str = setting("shipped:toy/seed0", "toy agent: a run, a model folder or shipped:NAME")
-    low: str = setting("shipped:half_cheetah/low", "low-level policy: a run, a model folder or shipped:NAME")
+    low: str | None = setting(None, "low-level policy: a run, a model folder or shipped:NAME; None: shipped:BODY/low")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
     seed: int = setting(0, "seed of all randomness", low=0)
     iterations: int = setting(14, "episodes of all simulations", low=1)
@@ -157,11 +157,12 @@ class StrideStage:
 
     def __init__(self, config: StrideConfig):
         self.config = validate(config)
-        toy_folder, low_folder = resolve(config.toy), resolve(config.low)
+        low = config.low or f"{SHIPPED}{robot(config.body).name}/low"
+        toy_folder, low_folder = resolve(config.toy), resolve(low)
         self.toy, self.low_level = ToyAgent.load(toy_folder), LowLevelPolicy.load(low_folder)
         # Physics is stepped as it was for the low level, which knows no other.
         self.body = robot(config.body, self.low_level.timing)
-        self.low_level.body.require(self.body.id, f"low: {config.low}")
+        self.low_level.body.require(self.body.id, f"low: {low}")
         require_commands(self.toy, self.low_level.ranges)
         self._parents = [
             load_model(toy_folder).parent("toy"),
