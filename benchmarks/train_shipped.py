@@ -1,6 +1,6 @@
 """Make the shipped models from nothing with reinfer's own commands, and note how long each took.
 
-python benchmarks/train_shipped.py [toy] [low] [stride]   (all by default; about 40 minutes on 2 cores)
+python benchmarks/train_shipped.py [STAGE or PLACE...]   (all by default), e.g. low, or hopper/low
 
 Every training is a fresh process with the compilation cache off: a cold start. Models go to ``src/reinfer/models``,
 wall-clock seconds to ``docs/results/training.json``. Runs lie below ``runs/shipped``; a finished one is not repeated.
@@ -19,19 +19,20 @@ MODELS = ROOT / "src" / "reinfer" / "models"
 RUNS = ROOT / "runs" / "shipped"
 TIMES = ROOT / "docs" / "results" / "training.json"
 SEEDS = range(5)
-BODY = "half_cheetah"
+BODIES = ("half_cheetah", "walker2d", "hopper")
 
 
 def commands() -> dict[str, list[tuple[str, list[str]]]]:
     """Per stage: (place among the shipped models, options of ``reinfer train``)."""
     return {
-        "low": [(f"{BODY}/low", ["low", "--body", BODY])],
+        "low": [(f"{body}/low", ["low", "--body", body]) for body in BODIES],
         "toy": [(f"toy/seed{seed}", ["toy", "--seed", str(seed)]) for seed in SEEDS],
         "stride": [
             (
-                f"{BODY}/stride/seed{seed}",
-                ["stride", "--body", BODY, "--seed", str(seed), "--toy", f"shipped:toy/seed{seed}"],
+                f"{body}/stride/seed{seed}",
+                ["stride", "--body", body, "--seed", str(seed), "--toy", f"shipped:toy/seed{seed}"],
             )
+            for body in BODIES
             for seed in SEEDS
         ],
     }
@@ -62,10 +63,11 @@ def note(place: str, options: list[str], seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    stages = sys.argv[1:] or ["low", "toy", "stride"]
-    unknown = set(stages) - set(commands())
-    if unknown:
-        sys.exit(f"unknown stage {', '.join(sorted(unknown))}; allowed: {', '.join(commands())}")
-    for stage in stages:
-        for place, options in commands()[stage]:
+    wanted = sys.argv[1:] or list(commands())
+    every = [(stage, *model) for stage, models in commands().items() for model in models]
+    known = [name for stage, place, _ in every for name in (stage, place)]
+    if unknown := set(wanted) - set(known):
+        sys.exit(f"unknown {', '.join(sorted(unknown))}; allowed: {', '.join(dict.fromkeys(known))}")
+    for stage, place, options in every:
+        if {stage, place} & set(wanted):
             make(place, options)
