@@ -218,8 +218,8 @@ def page() -> str:
         "",
         "## Low level",
         "",
-        "`reinfer eval low --body BODY --json`: goals 0.3 to 3 m away; speeds from 0.3 m/s to the body's highest (3 m/s,",
-        "hopper 2 m/s), both ways, over 3 s. Published: nine days of training for 0.5 to 1.5 m on the half-cheetah.",
+        "`reinfer eval low --body BODY --json`: goals 0.3 to 3 m away; speeds from 0.3 m/s to the highest (3 m/s, hopper",
+        "2 m/s), both ways, over 3 s. Published: nine days of training for 0.5 to 1.5 m on the half-cheetah.",
         "",
         "| | goals, m | speeds, relative | falls in 30 s | training, min |",
         "|---|---|---|---|---|",
@@ -272,8 +272,8 @@ def page() -> str:
         "## Tasks that change mid-episode",
         "",
         "Three tasks per episode, goals for 30 s and velocities for 10 s each. Identified: family and, to 5 %, target",
-        "right at three looks running. `forget`, the default: rows from before the task changed, as the agent finds it,",
-        "are dropped; `keep`: all of the window counts.",
+        "right at three looks running. `forget`, the default: rows from before a change, as the agent finds it, are",
+        "dropped; `keep`: all of the window counts.",
         "",
     ]
     for name in ("change_toy", "change_half_cheetah"):
