@@ -6,14 +6,16 @@ import subprocess
 import sys
 import time
 import tomllib
+from dataclasses import replace
 
 import pytest
 
 from reinfer.cli import doctor, stages
 from reinfer.cli.main import COMMANDS, main
 from reinfer.cli.parsing import flags, parse
-from reinfer.cli.train import TrainOptions
+from reinfer.cli.train import TrainOptions, read_training
 from reinfer.runs.errors import ConfigError
+from reinfer.stages import low_level
 
 
 def test_help_is_quick_and_imports_no_jax(command):
@@ -93,6 +95,17 @@ def test_preset_then_file_then_options(line, tmp_path, capsys):
     written = tomllib.loads((tmp_path / "kept" / "line" / "a" / "config.toml").read_text())
     assert (written["sync_interval"], written["iterations"], written["learning_rate"]) == (5, 8, 0.01)
     assert capsys.readouterr().out == "run: kept/line/a\nmodel: kept/line/a/model\n"
+
+
+def test_a_body_with_a_preset_of_its_own_takes_that_for_the_default():
+    def wanted(*options):
+        return read_training(["low", *options]).config
+
+    own = wanted("--body", "hopper")
+    assert own == low_level.PRESETS["hopper"] != replace(low_level.PRESETS["default"], body="hopper")
+    assert wanted("--body", "hopper", "--alive-reward", "0.1") == replace(own, alive_reward=0.1)
+    assert wanted("--body", "half_cheetah") == low_level.PRESETS["default"]
+    assert wanted("--body", "hopper", "--preset", "quick") == replace(low_level.PRESETS["quick"], body="hopper")
 
 
 @pytest.mark.parametrize(

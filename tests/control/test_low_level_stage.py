@@ -201,6 +201,18 @@ def test_speeds_asked_for_grow_and_episodes_begin_at_speed():
     assert same(whole, again)
 
 
+def test_standing_pays_and_falling_does_not():
+    """The same rollout earns ``alive_reward`` more at every step but those that end in a fall."""
+    rewards = {}
+    for alive in (0.0, 0.25):
+        stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64, alive_reward=alive))
+        stage.begin(0)
+        rollout, _ = stage._collect(stage.init(), np.random.default_rng(0))
+        rewards[alive] = rollout.rewards
+    assert 0 < rollout.terminal.sum() < rollout.terminal.size
+    np.testing.assert_allclose(rewards[0.25] - rewards[0.0], 0.25 * (1.0 - rollout.terminal), atol=1e-6)
+
+
 def test_other_models_are_not_policies(tmp_path):
     with pytest.raises(ArtifactError):
         LowLevelPolicy.load(tmp_path)
