@@ -1,11 +1,20 @@
-"""Slow before fast, and starts in the middle of a run."""
+"""Slow before fast, starts in the middle of a run, and practice where bodies fall."""
 
 import numpy as np
 import pytest
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands
-from reinfer.control.curriculum import FIRST_SHARE, ramped, starting_speed
+from reinfer.control.curriculum import (
+    FIRST_SHARE,
+    Practice,
+    hard_speeds,
+    no_practice,
+    practised,
+    ramped,
+    speed_bin,
+    starting_speed,
+)
 from reinfer.control.tracking import velocity_reward
 from reinfer.tasks import GOAL, VELOCITY
 
@@ -43,3 +52,17 @@ def test_relative_judgement_pays_for_the_first_bit_of_any_speed():
     settled = velocity_reward(young, young, np.full(1, 2.0), np.ones(1), relative=True)[0]
     assert settled == pytest.approx(1.0)
     assert velocity_reward(np.array([-9.0]), young, young, np.ones(1), relative=True)[0] >= 0, "never worse than a fall"
+
+
+def test_speeds_at_which_bodies_fall_are_asked_for_more_often():
+    """All falls at 2 to 2.5 m/s backwards: most speeds drawn are of that bin, unless it is beyond what is asked for."""
+    ranges = CommandRange(speed_mps=(0.3, 3.0))
+    practice = practised(no_practice(), Practice(np.full(12, 1e4), np.where(np.arange(12) == 4, 100.0, 0.0)))
+    assert speed_bin(np.array([-2.2, -0.1, 0.1, 3.0, 9.0]), ranges).tolist() == [4, 0, 6, 11, 11]
+    drawn = hard_speeds(np.random.default_rng(0), practice, 1000, ranges, ranges)
+    assert np.mean(speed_bin(drawn, ranges) == 4) > 0.9
+    assert np.abs(drawn).max() <= 3.0
+    slow = hard_speeds(np.random.default_rng(0), practice, 1000, ranges, ramped(ranges, 0.0, 0.5))
+    assert np.abs(slow).max() <= 0.75
+    faded = practised(practice, no_practice())
+    np.testing.assert_allclose(faded.falls, 0.98 * practice.falls)

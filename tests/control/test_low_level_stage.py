@@ -109,7 +109,7 @@ def test_update_compiles_once():
 def test_rows_are_cut_exactly_where_something_new_begins():
     stage = LowLevelStage(replace(SMALL, simulations=64, horizon=32, episode_s=2.0))
     stage.begin(0)
-    rollout, _ = stage._collect(stage.init(), np.random.default_rng(0))
+    rollout, _, _ = stage._collect(stage.init(), np.random.default_rng(0))
     follows = (rollout.inputs[1:] == rollout.next_inputs[:-1]).all(-1)
     cut = rollout.cut[:-1].astype(bool)
     assert 0.02 < cut.mean() < 0.2
@@ -124,7 +124,7 @@ def test_diverged_physics_is_a_terminal_step_and_poisons_nothing(tmp_path, monke
     stage.begin(0)
     stage.simulation.qvel[3] = np.nan
     state = stage.init()
-    rollout, metrics = stage._collect(state, np.random.default_rng(0))
+    rollout, _, metrics = stage._collect(state, np.random.default_rng(0))
     assert rollout.terminal[0, 3] == 1 and rollout.rewards[0, 3] == 0
     assert all(np.isfinite(array).all() for array in rollout) and np.isfinite(metrics["reward"])
 
@@ -189,7 +189,7 @@ def test_every_robot_trains_and_its_policy_remembers_the_timing(name, timing, tm
 
 
 def test_speeds_asked_for_grow_and_episodes_begin_at_speed():
-    stage = LowLevelStage(replace(SMALL, speed_ramp=0.5, moving_starts=1.0, relative_speed=True))
+    stage = LowLevelStage(replace(SMALL, speed_ramp=0.5, moving_starts=1.0, relative_speed=True, hard_speeds=0.5))
     fastest = []
     for iteration in (0, 50):
         stage.begin(iteration)
@@ -207,10 +207,18 @@ def test_standing_pays_and_falling_does_not():
     for alive in (0.0, 0.25):
         stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64, alive_reward=alive))
         stage.begin(0)
-        rollout, _ = stage._collect(stage.init(), np.random.default_rng(0))
+        rollout, _, _ = stage._collect(stage.init(), np.random.default_rng(0))
         rewards[alive] = rollout.rewards
     assert 0 < rollout.terminal.sum() < rollout.terminal.size
     np.testing.assert_allclose(rewards[0.25] - rewards[0.0], 0.25 * (1.0 - rollout.terminal), atol=1e-6)
+
+
+def test_every_step_under_a_speed_is_counted_and_every_fall():
+    stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64))
+    stage.begin(0)
+    rollout, tried, metrics = stage._collect(stage.init(), np.random.default_rng(0))
+    assert 0 < tried.falls.sum() < metrics["falls"]
+    assert 0.4 < tried.steps.sum() / rollout.terminal.size < 0.6
 
 
 def test_other_models_are_not_policies(tmp_path):

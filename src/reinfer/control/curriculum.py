@@ -2,10 +2,11 @@
 
 A body that stands at rest meets a dilemma: the first attempts to run end in falls, which cost all later reward, so
 that standing still is a local optimum. Speeds that grow keep the next gait close to the last one; bodies that
-already move at a reset must either learn to keep going or to brake.
+already move at a reset must either learn to keep going or to brake; speeds at which they fall are asked for more often.
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,46 @@ from reinfer.tasks import VELOCITY
 
 #: Share of the largest speed that is asked for at the start of a ramp.
 FIRST_SHARE = 0.25
+
+#: Into how many bins speeds are sorted, either way; what is kept of their counts from one iteration to the next; and
+#: the steps and falls that are taken for granted.
+SPEED_BINS, KEPT, PRIOR_STEPS, PRIOR_FALLS = 6, 0.98, 500.0, 0.5
+
+
+class Practice(NamedTuple):
+    """What came of speeds asked for, recent iterations counting most: ``steps`` and ``falls`` (2 * SPEED_BINS,),
+    backward speeds first, slow ones first."""
+
+    steps: np.ndarray
+    falls: np.ndarray
+
+
+def no_practice() -> Practice:
+    """Nothing tried yet."""
+    return Practice(np.zeros(2 * SPEED_BINS), np.zeros(2 * SPEED_BINS))
+
+
+def speed_bin(speed, ranges: CommandRange) -> np.ndarray:
+    """Bins (N,) of speeds (N,) in m/s."""
+    share = np.minimum(np.abs(speed) / ranges.speed_mps[1], 1.0 - 1e-9)
+    return np.where(speed > 0, SPEED_BINS, 0) + (share * SPEED_BINS).astype(int)
+
+
+def practised(practice: Practice, tried: Practice) -> Practice:
+    """``practice`` after an iteration in which ``tried`` was counted."""
+    return Practice(*(KEPT * old + new for old, new in zip(practice, tried, strict=True)))
+
+
+def hard_speeds(rng: np.random.Generator, practice: Practice, count: int, ranges, asked) -> np.ndarray:
+    """Speeds (count,) in m/s, bins drawn in proportion to the falls per step in them.
+
+    Args:
+        ranges, asked: commands of the whole run, which bins divide, and those asked for now, which limit speeds.
+    """
+    rate = (practice.falls + PRIOR_FALLS) / (practice.steps + PRIOR_STEPS)
+    drawn = rng.choice(2 * SPEED_BINS, count, p=rate / rate.sum())
+    speed = (drawn % SPEED_BINS + rng.random(count)) / SPEED_BINS * ranges.speed_mps[1]
+    return np.where(drawn < SPEED_BINS, -1.0, 1.0) * np.minimum(speed, asked.speed_mps[1])
 
 
 def ramped(ranges: CommandRange, progress: float, ramp: float) -> CommandRange:

@@ -8,13 +8,22 @@ end.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from reinfer.bodies import ALLOWED, robot
 from reinfer.control.commands import Commands, command_features, feature_size, restrict
-from reinfer.control.curriculum import ramped, starting_speed
+from reinfer.control.curriculum import (
+    Practice,
+    hard_speeds,
+    no_practice,
+    practised,
+    ramped,
+    speed_bin,
+    starting_speed,
+)
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.normalisation import Moments
 from reinfer.control.ppo import (
@@ -39,7 +48,7 @@ from reinfer.runs import random
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import JUMP, KINDS
+from reinfer.tasks import JUMP, KINDS, VELOCITY
 
 #: Input columns that the value estimate has beyond those of the policy.
 CRITIC_INPUTS = 2
@@ -70,14 +79,16 @@ class LowLevelConfig:
     anneal_from: float = setting(0.5, "fraction of the run after which exploration fades", low=0.0, high=1.0)
     relative_speed: bool = setting(False, "judge speeds relative to the target where far from it")
     speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
+    hard_speeds: float = setting(0.0, "share of speeds drawn where bodies fall most often", low=0.0, high=1.0)
     alive_reward: float = setting(0.0, "added to the reward of every step without a fall", low=0.0)
     moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
 
-#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed.
+#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice where they fall.
 _LEGGED = LowLevelConfig(
+    hard_speeds=0.4,
     iterations=2800,
     discount=0.99,
     relative_speed=True,
@@ -98,8 +109,15 @@ PRESETS = {
 }
 
 
+class LowLevelState(NamedTuple):
+    """What is learned, and at which speeds bodies fell while learning."""
+
+    learner: LearnerState
+    practice: Practice
+
+
 class LowLevelStage:
-    """Implements ``runs.Stage``; the simulations are live, everything learned is in ``LearnerState``."""
+    """Implements ``runs.Stage``; the simulations are live, everything else is in ``LowLevelState``."""
 
     name = "low"
     score_key = "reward"
@@ -133,7 +151,7 @@ class LowLevelStage:
 
     # ---- state
 
-    def init(self) -> LearnerState:
+    def init(self) -> LowLevelState:
         """Fresh networks; the critic alone sees the averaged error and the age of the command."""
         hidden = (self.config.hidden, self.config.hidden)
         inputs = self.policy_inputs + CRITIC_INPUTS
@@ -145,7 +163,7 @@ class LowLevelStage:
             hidden,
             std=0.6,
         )
-        return init_learner(networks, inputs, learning_rate=5e-4)
+        return LowLevelState(init_learner(networks, inputs, learning_rate=5e-4), no_practice())
 
     def begin(self, iteration: int) -> None:
         """Reset every simulation, at a random point of its time limit, with a fresh command."""
@@ -169,6 +187,13 @@ class LowLevelStage:
             commands = Commands(self.commands.kind[ids], self.commands.target[ids])
             self.simulation.push(ids, starting_speed(rng, commands, self.asked, self.config.moving_starts))
 
+    def _make_hard(self, rng, ids, practice: Practice) -> None:
+        """Replace some of the speeds asked for by such at which bodies fall."""
+        if self.config.hard_speeds:
+            chosen = (self.commands.kind[ids] == VELOCITY) & (rng.random(len(ids)) < self.config.hard_speeds)
+            speeds = hard_speeds(rng, practice, len(ids), self.ranges, self.asked)
+            self.commands.target[ids] = np.where(chosen, speeds, self.commands.target[ids])
+
     @staticmethod
     def _draw_change_rate(rng, count):
         """Command changes per second: mostly one in 4 s, sometimes as fast as a higher level may be."""
@@ -176,13 +201,15 @@ class LowLevelStage:
 
     # ---- one iteration: collect, update
 
-    def iterate(self, state: LearnerState, iteration: int):
+    def iterate(self, state: LowLevelState, iteration: int):
         """Collect ``horizon`` steps with the present policy, then learn from them."""
         self._ask(iteration)
-        rollout, metrics = self._collect(state, random.generator(self.config.seed, "rollout", iteration))
+        rng = random.generator(self.config.seed, "rollout", iteration)
+        rollout, tried, metrics = self._collect(state, rng)
         key = random.key(self.config.seed, "update", iteration)
-        state, learning = update(key, state, rollout, self._schedule(iteration), self.hyper)
-        return state, metrics | {name: float(value) for name, value in learning.items()}
+        learner, learning = update(key, state.learner, rollout, self._schedule(iteration), self.hyper)
+        metrics |= {name: float(value) for name, value in learning.items()}
+        return LowLevelState(learner, practised(state.practice, tried)), metrics
 
     def _schedule(self, iteration: int) -> Schedule:
         """Constant, then annealed: at the end no entropy bonus, a small learning rate, little noise.
@@ -211,18 +238,18 @@ class LowLevelStage:
         # Physics that went non-finite counts as a fall; its last row must not poison the value estimate.
         return np.nan_to_num(rows)
 
-    def _collect(self, state: LearnerState, rng: np.random.Generator):
-        config, simulation = self.config, self.simulation
+    def _collect(self, state: LowLevelState, rng: np.random.Generator):
+        config, simulation, learner, tried = self.config, self.simulation, state.learner, no_practice()
         shape = (config.horizon, config.simulations)
         inputs = np.empty((*shape, self.policy_inputs + CRITIC_INPUTS), np.float32)
         next_inputs = np.empty_like(inputs)
-        std = np.exp(np.asarray(state.networks.log_std))
+        std = np.exp(np.asarray(learner.networks.log_std))
         actions = std * rng.standard_normal((*shape, simulation.action_size), np.float32)
         rewards, terminal, cut = (np.zeros(shape, np.float32) for _ in range(3))
         present = self._inputs()
         for step in range(config.horizon):
             inputs[step] = present
-            actions[step] += np.asarray(mean_action(state.networks, state.moments, present))
+            actions[step] += np.asarray(mean_action(learner.networks, learner.moments, present))
             executed = np.clip(actions[step], -1.0, 1.0)
             before = simulation.task_state()
             simulation.step(executed)
@@ -231,10 +258,18 @@ class LowLevelStage:
             earned = self._reward(before, reached, executed)
             rewards[step] = np.where(fallen, 0.0, earned)
             terminal[step] = fallen
+            self._count(tried, fallen)
             present = next_inputs[step] = self._inputs()
-            cut[step], present = self._renew(rng, fallen, present)
+            cut[step], present = self._renew(rng, fallen, present, state.practice)
         metrics = {"reward": float(rewards.mean()), "falls": float(terminal.sum())}
-        return Rollout(inputs, next_inputs, actions, rewards, terminal, cut), metrics
+        return Rollout(inputs, next_inputs, actions, rewards, terminal, cut), tried, metrics
+
+    def _count(self, tried: Practice, fallen) -> None:
+        """Enter one step of all simulations into ``tried``."""
+        runs = self.commands.kind == VELOCITY
+        bins = speed_bin(self.commands.target[runs], self.ranges)
+        np.add.at(tried.steps, bins, 1.0)
+        np.add.at(tried.falls, bins, fallen[runs])
 
     def _reward(self, before, reached, executed):
         """Advance the averaged error by one control step and score the step, shape (N,)."""
@@ -257,7 +292,7 @@ class LowLevelStage:
         )
         return earned + self.config.alive_reward
 
-    def _renew(self, rng, fallen, present):
+    def _renew(self, rng, fallen, present, practice: Practice):
         """Reset what fell or ran out of time, hand out new commands: (rows cut, inputs from here on)."""
         over = fallen | (self.age >= self.episode_steps)
         changing = rng.random(len(over)) < self.change_rate * self.simulation.control_dt_s
@@ -269,6 +304,7 @@ class LowLevelStage:
             self.change_rate[ended] = self._draw_change_rate(rng, len(ended))
             fresh = draw_commands(rng, self.simulation.task_state()[ids, 0], self.asked)
             self.commands.kind[ids], self.commands.target[ids] = fresh
+            self._make_hard(rng, ids, practice)
             self._start_moving(rng, ended)
             self.average[ids], self.command_age_s[ids] = 0.0, 0.0
             self.peak.forget(ids)
@@ -282,13 +318,13 @@ class LowLevelStage:
         """The files of a robot of a user's own."""
         return self.body.parents()
 
-    def policy(self, state: LearnerState) -> LowLevelPolicy:
+    def policy(self, state: LowLevelState) -> LowLevelPolicy:
         """The deterministic policy in ``state``."""
-        width = self.policy_inputs
-        moments = Moments(state.moments.mean[:width], state.moments.variance[:width], state.moments.count)
-        return LowLevelPolicy(self.body.id, self.ranges, moments, state.networks.policy, timing=self.body.timing)
+        width, (networks, _, _, moments) = self.policy_inputs, state.learner
+        moments = Moments(moments.mean[:width], moments.variance[:width], moments.count)
+        return LowLevelPolicy(self.body.id, self.ranges, moments, networks.policy, timing=self.body.timing)
 
-    def export(self, state: LearnerState, folder: Path, provenance: dict) -> None:
+    def export(self, state: LowLevelState, folder: Path, provenance: dict) -> None:
         """Write the policy as a model folder."""
         policy = self.policy(jax.device_get(state))
         policy.save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)
