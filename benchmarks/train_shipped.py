@@ -1,6 +1,6 @@
 """Make the shipped models from nothing with reinfer's own commands, and note how long each took.
 
-python benchmarks/train_shipped.py [toy] [low] [stride]   (all by default; about 40 minutes on 2 cores)
+python benchmarks/train_shipped.py [toy] [low] [stride] [multi]   (all by default; about an hour on 2 cores)
 
 Every training is a fresh process with the compilation cache off: a cold start. Models go to ``src/reinfer/models``,
 wall-clock seconds to ``docs/results/training.json``. Runs lie below ``runs/shipped``; a finished one is not repeated.
@@ -34,6 +34,14 @@ def commands() -> dict[str, list[tuple[str, list[str]]]]:
             )
             for seed in SEEDS
         ],
+        "multi": [
+            ("toy3dof/seed0", ["toy", "--body", "toy3dof"]),
+            (f"{BODY}/multi", ["low", "--body", BODY, "--preset", "multi"]),
+            (
+                f"{BODY}/multi_stride/seed0",
+                ["stride", "--body", BODY, "--toy", "shipped:toy3dof/seed0", "--low", f"shipped:{BODY}/multi"],
+            ),
+        ],
     }
 
 
@@ -62,7 +70,7 @@ def note(place: str, options: list[str], seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    stages = sys.argv[1:] or ["low", "toy", "stride"]
+    stages = sys.argv[1:] or ["low", "toy", "stride", "multi"]
     unknown = set(stages) - set(commands())
     if unknown:
         sys.exit(f"unknown stage {', '.join(sorted(unknown))}; allowed: {', '.join(commands())}")
