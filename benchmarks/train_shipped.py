@@ -20,6 +20,8 @@ RUNS = ROOT / "runs" / "shipped"
 TIMES = ROOT / "docs" / "results" / "training.json"
 SEEDS = range(5)
 BODIES = ("half_cheetah", "walker2d", "hopper")
+#: The robot that stands and jumps too.
+MULTI = "half_cheetah"
 
 
 def commands() -> dict[str, list[tuple[str, list[str]]]]:
@@ -34,6 +36,14 @@ def commands() -> dict[str, list[tuple[str, list[str]]]]:
             )
             for body in BODIES
             for seed in SEEDS
+        ],
+        "multi": [
+            ("toy3dof/seed0", ["toy", "--body", "toy3dof"]),
+            (f"{MULTI}/multi", ["low", "--body", MULTI, "--preset", "multi"]),
+            (
+                f"{MULTI}/multi_stride/seed0",
+                ["stride", "--body", MULTI, "--toy", "shipped:toy3dof/seed0", "--low", f"shipped:{MULTI}/multi"],
+            ),
         ],
     }
 

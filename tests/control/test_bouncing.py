@@ -1,4 +1,4 @@
-"""The teacher of thrust: told how fast to jump, it bounces better than greed."""
+"""Thrust that is computed: it bounces better than greed, and acts only where it is wanted."""
 
 import jax
 import jax.numpy as jnp
@@ -7,20 +7,18 @@ import pytest
 
 from reinfer.bodies import Toy3dof
 from reinfer.bodies.toy3dof import hop
-from reinfer.control.belief_policy import init_policy
-from reinfer.control.bouncing import best_thrust, bounce_values, teaching_cost
-from reinfer.inference.belief import Inference
-from reinfer.inference.context import RowLayout
-from reinfer.inference.decoder import init_decoder, target_scale
-from reinfer.inference.encoder import init_encoder, start
-from reinfer.tasks import make_tasks
+from reinfer.control.belief_policy import init_policy, policy_action
+from reinfer.control.bouncing import SHAPE, best_thrust, bounce_values
+from reinfer.inference.belief import Belief
 
 TARGETS = jnp.array([1.5, 2.1, 2.8])
 
 
 @pytest.fixture(scope="module")
 def values():
-    return jnp.asarray(bounce_values())
+    found = bounce_values()
+    assert found.shape == SHAPE
+    return found
 
 
 def cost_of(thrust_of):
@@ -43,22 +41,19 @@ def greedy(height, speed):
 def test_it_bounces_better_than_greed_and_as_well_as_can_be(values):
     cost = cost_of(lambda height, speed: best_thrust(values, height, speed, TARGETS))
     assert (cost < cost_of(greedy) - 0.3).all()
-    # Costs per step of an optimal bouncer, by value iteration on a finer grid: 0.382, 0.473, 0.593.
-    np.testing.assert_allclose(cost / 120, [0.382, 0.473, 0.593], rtol=0.06)
+    # Costs per step of an optimal bouncer, by value iteration on a grid eight times as fine: 0.382, 0.473, 0.593.
+    np.testing.assert_allclose(cost / 120, [0.382, 0.473, 0.593], rtol=0.05)
 
 
-def test_only_thrust_that_matters_is_taught(values):
-    body, layout = Toy3dof(), RowLayout(7)
-    key = jax.random.key(0)
-    inference = Inference(init_encoder(key, 8, 3, layout), init_decoder(key, 8, 3, layout, 3))
-    policy, scale = init_policy(key, 8, body), target_scale(body.tasks)
-    tasks = make_tasks([("jump", 2.0)] * 3 + [("goal_forward", 3.0)])
-    state = jnp.zeros((4, 6)).at[1, 1].set(0.5).at[2, 4].set(1.0)
+def test_nothing_is_chosen_where_no_thrust_acts(values):
+    height, speed = jnp.array([0.5, 0.1]), jnp.array([-1.0, 1.0])
+    np.testing.assert_array_equal(best_thrust(values, height, speed, jnp.full(2, 2.0)), 0.0)
 
-    def cost(which):
-        seen = start(inference.encoder, 1)
-        index = np.array([which])
-        return float(teaching_cost(policy, inference, scale, body, tasks[index], state[index], seen))
 
-    standing, high, rising, goal = map(cost, range(4))
-    assert standing > 0.01 and high == rising == goal == 0.0
+def test_only_a_jump_that_is_thought_possible_is_begun(values):
+    body = Toy3dof()
+    policy = init_policy(jax.random.key(0), 8, body)._replace(bounce=values)
+    probability = jnp.zeros((2, 7)).at[0, 2].set(1.0).at[1, 6].set(1.0)
+    belief = Belief(jnp.zeros((2, 1)), jnp.zeros((2, 1)), probability, jnp.full((2, 7), 2.0))
+    action = policy_action(policy, body, jnp.zeros((2, 6)), belief)
+    assert action.shape == (2, 3) and action[0, 2] == 0.0 and action[1, 2] > 0.5

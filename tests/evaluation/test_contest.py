@@ -102,7 +102,7 @@ def test_speed_is_judged_over_windows_not_instants():
 
 
 def test_stands_and_jumps_are_judged_by_pitch_and_by_peaks():
-    """A pitch that is 0.05 rad off; a bounce of 2 m/s for a target of 1.8, a triangle wave of which the mean is half."""
+    """A pitch that is 0.05 rad off; a bounce of 2 m/s for a target of 1.8, a triangle wave whose mean is a half."""
     time = np.arange(481) * DT
     tasks = make_tasks([("stand_front", 1.2), ("stand_back", -1.2), ("jump", 1.8)])
     record = record_of(tasks, np.zeros((481, 3)))

@@ -6,29 +6,42 @@ import jax
 import jax.numpy as jnp
 
 from reinfer.bodies import ToyBody
+from reinfer.control.bouncing import SHAPE, best_thrust
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.belief import Belief
-from reinfer.tasks import CHANNELS, GOAL, STAND
+from reinfer.tasks import CHANNELS, GOAL, JUMP, STAND
 from reinfer.tasks.families import FAMILY_KIND, KIND_CHANNEL
 
 #: Kinds whose targets are places: what matters is how far away they are.
 PLACES = (GOAL, STAND)
 
+#: A toy bounces from this probability of jump tasks on.
+BOUNCES_FROM = 0.01
+
+_Z, _VZ = CHANNELS.index("z"), CHANNELS.index("vz")
+
 
 class BeliefPolicy(NamedTuple):
-    """A perceptron and a linear shortcut beside it: near a settled belief the best action is linear in the features."""
+    """A perceptron and a linear shortcut beside it: near a settled belief the best action is linear in the features.
+
+    On toys that jump the last action, thrust, is not learned but computed from the values ``bounce``
+    (``control.bouncing``); elsewhere that is empty.
+    """
 
     network: MLP
     shortcut: Layer
+    bounce: jax.Array | tuple = ()
 
 
 def init_policy(key, hidden: int, body: ToyBody) -> BeliefPolicy:
-    """A perceptron K-H-H-A and a shortcut K-A whose first actions are small; K features, A actions."""
+    """A perceptron K-H-H-A and a shortcut K-A whose first actions are small; K features, A actions that are learned."""
     network_key, shortcut_key = jax.random.split(key)
-    features = feature_size(body)
+    features, jumps = feature_size(body), JUMP in body.reach
+    actions = body.action_size - jumps
     return BeliefPolicy(
-        init_mlp(network_key, (features, hidden, hidden, body.action_size), output_scale=0.1, weights=normal),
-        init_mlp(shortcut_key, (features, body.action_size), output_scale=0.1, weights=normal)[0],
+        init_mlp(network_key, (features, hidden, hidden, actions), output_scale=0.1, weights=normal),
+        init_mlp(shortcut_key, (features, actions), output_scale=0.1, weights=normal)[0],
+        jnp.zeros(SHAPE) if jumps else (),
     )
 
 
@@ -69,4 +82,10 @@ def policy_action(policy: BeliefPolicy, body: ToyBody, state, belief: Belief) ->
     """
     features = policy_features(body, state, belief)
     output = apply_mlp(policy.network, features, jax.nn.silu)
-    return jnp.clip(output + features @ policy.shortcut.weight + policy.shortcut.bias, -1.0, 1.0)
+    action = jnp.clip(output + features @ policy.shortcut.weight + policy.shortcut.bias, -1.0, 1.0)
+    if JUMP not in body.reach:
+        return action
+    family = int((FAMILY_KIND == JUMP).argmax())
+    thrust = best_thrust(policy.bounce, state[..., _Z], state[..., _VZ], belief.target[..., family])
+    thrust = jnp.where(belief.family_probability[..., family] >= BOUNCES_FROM, thrust, 0.0)
+    return jnp.concatenate([action, jax.lax.stop_gradient(thrust)[..., None]], axis=-1)

@@ -4,7 +4,7 @@ The objective of a policy is the expected error over the next few steps from sta
 flow through the dynamics, through the reward into the next context row and through the encoder into the next belief:
 an action is credited for what it lets the agent find out. A horizon of three is enough where acting greedily on a
 settled belief is nearly optimal, and short enough to keep gradients through a recurrent encoder bounded. For jumps it
-is not; they have no part in the objective and a teacher instead (``control.bouncing``).
+is not; nothing of them is learned here (``control.bouncing``).
 """
 
 import jax

@@ -9,7 +9,7 @@ import gymnasium
 import jax
 import numpy as np
 
-from reinfer.bodies import Toy1d, robot
+from reinfer.bodies import TOYS, robot
 from reinfer.bodies.toy import HORIZON
 from reinfer.simulation.batch import BatchSimulation
 from reinfer.tasks import CHANNELS, FAMILY_NAMES, KINDS, TaskDistribution, Tasks, make_tasks, reward
@@ -125,11 +125,16 @@ class RobotTasks(TaskView):
         return self._last[1].copy()
 
 
-class Toy1dTasks(TaskView):
-    """The toy: observation (x, vx), one action; noise and spread as in ``Toy1d``."""
+class ToyTasks(TaskView):
+    """A toy: observation of its channels, e.g. (x, vx); noise and spread as in ``ToyBody``.
 
-    def __init__(self, kinds=None, process_noise: float = 0.0, time_step_spread: float = 0.0):
-        self._body = Toy1d(process_noise, time_step_spread)
+    Args:
+        body: name of the toy.
+        kinds: restrict the tasks to these kinds.
+    """
+
+    def __init__(self, body: str, kinds=None, process_noise: float = 0.0, time_step_spread: float = 0.0):
+        self._body = TOYS[body](process_noise, time_step_spread)
         super().__init__(self._body.tasks, kinds)
         self._step = jax.jit(self._body.step)
         self._channels = [CHANNELS.index(name) for name in self._body.channels]
@@ -165,4 +170,10 @@ def register_views() -> None:
             max_episode_steps=round(ROBOT_EPISODE_S / robot(body).control_dt_s),
             kwargs={"body": body},
         )
-    gymnasium.register("reinfer/Toy1dTasks-v0", entry_point=f"{here}:Toy1dTasks", max_episode_steps=HORIZON)
+    for name, body in (("Toy1d", "toy1d"), ("Toy3dof", "toy3dof")):
+        gymnasium.register(
+            f"reinfer/{name}Tasks-v0",
+            entry_point=f"{here}:ToyTasks",
+            max_episode_steps=HORIZON,
+            kwargs={"body": body},
+        )

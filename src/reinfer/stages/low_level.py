@@ -22,6 +22,7 @@ from reinfer.control.curriculum import (
     practised,
     ramped,
     speed_bin,
+    starting_pitch,
     starting_speed,
 )
 from reinfer.control.low_level_policy import LowLevelPolicy
@@ -82,6 +83,9 @@ class LowLevelConfig:
     hard_speeds: float = setting(0.0, "share of speeds drawn where bodies fall most often", low=0.0, high=1.0)
     alive_reward: float = setting(0.0, "added to the reward of every step without a fall", low=0.0)
     moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
+    leaning_starts: float = setting(
+        0.0, "share of episodes under a stand command that begin near it", low=0.0, high=1.0
+    )
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
@@ -101,7 +105,7 @@ _LEGGED = LowLevelConfig(
 PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
-    "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
+    "multi": LowLevelConfig(kinds=KINDS, iterations=2500, leaning_starts=0.5),
     "walker2d": replace(_LEGGED, body="walker2d"),
     # A body on one foot falls for so long, whatever it does, that only a reward for standing makes falls cost anything;
     # and it gives up on going backwards unless it keeps exploring.
@@ -173,7 +177,7 @@ class LowLevelStage:
         self.simulation.reset(rng)
         self.age = rng.integers(0, self.episode_steps, count)
         self.commands = draw_commands(rng, self.simulation.task_state()[:, 0], self.asked)
-        self._start_moving(rng, np.arange(count))
+        self._start_elsewhere(rng, np.arange(count))
         self.change_rate = self._draw_change_rate(rng, count)
         self.average, self.command_age_s = np.zeros(count), np.zeros(count)
         self.peak = RecentPeak(count, self.simulation.control_dt_s)
@@ -182,9 +186,13 @@ class LowLevelStage:
         """Set the commands that are asked for in ``iteration``."""
         self.asked = ramped(self.ranges, iteration / self.iterations, self.config.speed_ramp)
 
-    def _start_moving(self, rng, ids) -> None:
+    def _start_elsewhere(self, rng, ids) -> None:
+        """Let some of the simulations ``ids`` begin at speed or at a pitch."""
+        commands = Commands(self.commands.kind[ids], self.commands.target[ids])
+        if self.config.leaning_starts:
+            pitch = starting_pitch(rng, commands, self.config.leaning_starts)
+            self.simulation.lean(ids[pitch != 0.0], pitch[pitch != 0.0])
         if self.config.moving_starts:
-            commands = Commands(self.commands.kind[ids], self.commands.target[ids])
             self.simulation.push(ids, starting_speed(rng, commands, self.asked, self.config.moving_starts))
 
     def _make_hard(self, rng, ids, practice: Practice) -> None:
@@ -305,7 +313,7 @@ class LowLevelStage:
             fresh = draw_commands(rng, self.simulation.task_state()[ids, 0], self.asked)
             self.commands.kind[ids], self.commands.target[ids] = fresh
             self._make_hard(rng, ids, practice)
-            self._start_moving(rng, ended)
+            self._start_elsewhere(rng, ended)
             self.average[ids], self.command_age_s[ids] = 0.0, 0.0
             self.peak.forget(ids)
             present = present.copy()

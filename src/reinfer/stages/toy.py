@@ -19,7 +19,7 @@ import optax.contrib
 
 from reinfer.bodies import TOYS, Toy1d, ToyBody
 from reinfer.control.belief_policy import BeliefPolicy, init_policy
-from reinfer.control.bouncing import teaching_cost
+from reinfer.control.bouncing import bounce_values
 from reinfer.control.short_horizon import control_cost
 from reinfer.inference.agent import BeliefAgent, ToyAgent
 from reinfer.inference.belief import Inference
@@ -60,7 +60,6 @@ class ToyConfig:
     policy_length: int = setting(64, "their length in steps", low=WINDOW)
     policy_starts: int = setting(5, "visited states per episode from which the policy is improved", low=1)
     horizon: int = setting(3, "steps over which the policy is improved", low=1)
-    teaching_weight: float = setting(20.0, "weight of the error of thrust, on toys that jump", low=0.0)
     process_noise: float = setting(0.05, "noise of the training toy on what a step reaches (m, m/s, rad)", low=0.0)
     time_step_spread: float = setting(0.5, "spread of the distance per step in the agent's own episodes", low=0.0)
     behaviour_time_step_spread: float = setting(9.0, "the same in episodes of random behaviours", low=0.0)
@@ -125,8 +124,8 @@ _compiled = partial(
 
 
 @_compiled
-def init_networks(key, config: ToyConfig) -> Learned:
-    """Fresh networks and optimisers."""
+def init_networks(key, bounce, config: ToyConfig) -> Learned:
+    """Fresh networks and optimisers; ``bounce`` as in ``BeliefPolicy``."""
     keys = jax.random.split(key, 3)
     body = TOYS[config.body]()
     layout = RowLayout(len(body.tasks.ranges))
@@ -134,7 +133,7 @@ def init_networks(key, config: ToyConfig) -> Learned:
         init_encoder(keys[0], config.hidden, config.latent, layout),
         init_decoder(keys[1], config.decoder_hidden, config.latent, layout, body.action_size),
     )
-    policy = init_policy(keys[2], config.policy_hidden, body)
+    policy = init_policy(keys[2], config.policy_hidden, body)._replace(bounce=bounce)
     optimisers = make_optimisers(config)
     return Learned(inference, policy, optimisers.inference.init(inference), optimisers.policy.init(policy))
 
@@ -188,24 +187,15 @@ def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: Tar
         config.policy_episodes,
         config.policy_length,
     )
-    cost, gradient = jax.value_and_grad(policy_cost)(policy, inference, scale, keys[1], episodes.tasks, visited, config)
+    tasks, starts = choose_starts(keys[1], episodes.tasks, visited, config.policy_starts)
+    cost, gradient = jax.value_and_grad(control_cost)(
+        policy, inference, scale, TOYS[config.body](), tasks, *starts, config.horizon
+    )
     step, optimiser = make_optimisers(config).policy.update(gradient, learned.policy_optimiser, policy)
     rows_key, loss_key = jax.random.split(keys[2])
     windows = cut_windows(rows_key, episodes)
     gradient, _ = jax.grad(inference_loss, has_aux=True)(inference, windows, prior, loss_key, weights, scale)
     return gradient, optax.apply_updates(policy, step), optimiser, cost
-
-
-def policy_cost(policy: BeliefPolicy, inference: Inference, scale: TargetScale, key, tasks: Tasks, visited, config):
-    """What acting costs from some of the states visited, and on toys that jump, how far thrust is from the best."""
-    body = TOYS[config.body]()
-    chosen, starts = choose_starts(key, tasks, visited, config.policy_starts)
-    cost = control_cost(policy, inference, scale, body, chosen, *starts, config.horizon)
-    if JUMP not in body.reach:
-        return cost
-    everywhere = jax.tree.map(lambda leaf: leaf.reshape(-1, leaf.shape[-1]), visited)
-    tasks = Tasks(*(jnp.repeat(leaf, config.policy_length) for leaf in tasks))
-    return cost + config.teaching_weight * teaching_cost(policy, inference, scale, body, tasks, *everywhere)
 
 
 def cut_windows(key, episodes: Episodes) -> Episodes:
@@ -280,8 +270,9 @@ class ToyStage:
     def init(self) -> ToyState:
         """Fresh networks, a standard normal prior and a mixture without components."""
         config = self.config
+        bounce = bounce_values() if JUMP in TOYS[config.body].reach else ()
         return ToyState(
-            init_networks(random.key(config.seed, "networks"), config),
+            init_networks(random.key(config.seed, "networks"), bounce, config),
             standard_normal_prior(config.latent, config.mixture.max_components),
             init_state(config.latent, config.mixture.max_components),
         )
