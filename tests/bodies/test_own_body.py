@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from bodies_of_ones_own import copy_example, replace_text
 
-from reinfer.bodies import HALF_CHEETAH, BodyError, BodyId, PlanarBody, robot
+from reinfer.bodies import ANT, HALF_CHEETAH, BodyError, BodyId, PlanarBody, robot
 from reinfer.bodies.own import model_files
 from reinfer.cli.main import main
 from reinfer.runs.errors import ArtifactError
 from reinfer.runs.files import file_sha256
 from reinfer.simulation import BatchSimulation
+from reinfer.simulation.gymnasium_views import RobotTasks
 
 
 def test_a_file_is_a_robot(tmp_path):
@@ -153,6 +154,30 @@ def test_root_joints_may_lie_anywhere(tmp_path):
     np.testing.assert_allclose(simulation.task_state()[:, 3] - before[:, 3], [0.0, 0.7, 0.0])
     assert body.observation_size(simulation.model) == plain.observation_size(plain.model()) + 2
     np.testing.assert_array_equal(before[:, :3], simulation.qpos[:, 1:4])
+
+
+FREE = """
+from reinfer.bodies import ANT
+from dataclasses import replace
+MINE = replace(ANT, name="my_ant", xml={!r})
+"""
+
+
+def test_a_body_on_a_free_joint_whose_model_lies_elsewhere(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(FREE.format(str(ANT.path())))
+    body = robot(str(path), "stock")
+    assert body.name == "my_ant" and body.timing == "stock" and body.path() == ANT.path()
+    for parent in body.parents():
+        assert file_sha256(Path(parent["path"])) == parent["sha256"]
+    assert {Path(parent["path"]).name for parent in body.parents()} == {"mine.py", "ant.xml"}
+
+
+def test_gymnasium_views_take_body_files(tmp_path):
+    environment = RobotTasks(copy_example(tmp_path), kinds=("goal",))
+    observation, info = environment.reset(seed=0)
+    assert observation.shape == (17,) and info["task"]["family"].startswith("goal")
+    assert environment.step(environment.action_space.sample())[1] < 0.0
 
 
 def test_all_files_that_the_model_names_count(tmp_path):

@@ -5,6 +5,7 @@ SHA-256 of its bytes, of those of the MJCF and of every file that the MJCF names
 """
 
 import hashlib
+import os
 import sys
 import traceback
 import types
@@ -97,5 +98,4 @@ def model_files(xml: Path) -> list[Path]:
 
 def _relative(file: Path, folder: Path) -> str:
     """``file`` as seen from ``folder``, whatever way it was named."""
-    file, folder = file.resolve(), folder.resolve()
-    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.as_posix()
+    return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
