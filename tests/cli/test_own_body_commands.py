@@ -70,7 +70,8 @@ def test_every_command_of_the_tutorial_works(typed):
     assert (folder / "runs/transfer/beetle.mp4").stat().st_size > 1000
     text = (folder / "runs/transfer/beetle.html").read_text()
     assert "reused on a beetle" in text and text.count("<video") == 2
-    assert f"reinfer train low --body {BODY}" in text
+    assert f"reinfer train low --body {BODY}" in text and "ublished" not in text, "nothing is published on it"
+    assert "<h2>Learning curves</h2>" in text and "Learning curve of low/beetle: reward" in text
     (played,) = [command for command in said if command.startswith("transfer")]
     assert f"reinfer {played}" in text, "the report tells how its contest was played"
     report = json.loads((folder / "runs/transfer/beetle/transfer.json").read_text())

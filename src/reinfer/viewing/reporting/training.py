@@ -20,11 +20,15 @@ def toy(evidence: Evidence) -> str:
     if evidence.toy is None and not curves:
         return absent("Learning on the toy", "--toy toy.json", "reinfer eval toy --json > toy.json")
     return page.section(
-        "Learning on the toy",
+        "Learning on the toy" if evidence.toy is not None else "Learning curves",
         *(_toy_results(evidence.toy) if evidence.toy is not None else ()),
         page.side_by_side(*curves) if curves else "",
-        page.command("reinfer train toy", "reinfer eval toy --json > toy.json", "reinfer plot progress RUN"),
+        page.command(*_toy_commands(evidence), "reinfer plot progress RUN"),
     )
+
+
+def _toy_commands(evidence: Evidence) -> tuple[str, ...]:
+    return () if evidence.toy is None else ("reinfer train toy", "reinfer eval toy --json > toy.json")
 
 
 def _toy_results(results: dict) -> list[str]:
