@@ -190,8 +190,9 @@ def differences() -> list[str]:
         ]
     if (RESULTS / "randomisation.json").exists():
         lines += [
-            "What randomising the toy in training gains (`python benchmarks/randomisation.py`, two training seeds",
-            "each): return / relative target error after 10 rows.",
+            "What randomising the toy in training gains (`python benchmarks/randomisation.py`, "
+            f"{load('randomisation')['seeds']} training seeds):",
+            "return / relative target error after 10 rows.",
             "",
             *randomisation_lines(load("randomisation")),
             "",
