@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from transfer_doubles import FilterAgent, untrained_toy
 
+from reinfer.bodies import Toy1d
 from reinfer.cli.main import main
 from reinfer.evaluation import robustness
 from reinfer.evaluation.robustness import NOMINAL, evaluate_robustness
 from reinfer.evaluation.toy import Shift, heldout_tasks, play_toy, score_toy
 
-TASKS = heldout_tasks()
+TASKS = heldout_tasks(Toy1d())
 
 
 def play(steps=40, **levels):

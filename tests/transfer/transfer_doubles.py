@@ -43,7 +43,7 @@ class FilterAgent:
         self.params = {"targets": sign[:, None] * spaced}
         self.tolerance = tolerance
 
-    def infer(self, window) -> Belief:
+    def infer(self, window, forget=False) -> Belief:
         targets = self.params["targets"]
         x, vx, reward = window.rows[..., 3], window.rows[..., 4], window.rows[..., 2]
         value = jnp.stack([vx, vx, x, x], axis=-1)[..., None]
