@@ -19,9 +19,11 @@ from reinfer.control.commands import (
 from reinfer.control.tracking import (
     AVERAGING_S,
     SETTLING_S,
+    RecentPeak,
     averaged_error,
     draw_commands,
     goal_reward,
+    jump_reward,
     tracking_error,
     tracking_reward,
     velocity_reward,
@@ -146,6 +148,24 @@ def test_best_rewards_are_for_doing_what_was_asked():
         assert (np.diff(rewards) <= 0).all()
     towards, away = (goal_reward(np.array([-1.0]), np.array([v]), 3.0)[0] for v in (2.0, -2.0))
     assert towards > away + 0.25, "goal ahead: forward is right"
+
+
+def test_a_jump_is_judged_by_its_peak_and_by_how_much_of_the_time_it_is_near():
+    old, target = np.full(50, 2.0), np.full(50, 2.0)
+    error = np.linspace(0, 2, 50)
+    assert jump_reward(np.zeros(1), np.zeros(1), old[:1], target[:1])[0] == pytest.approx(1.0)
+    for rewards in (jump_reward(error, np.zeros(50), old, target), jump_reward(np.zeros(50), -error, old, target)):
+        assert (np.diff(rewards) < 0).all()
+    young = [jump_reward(np.zeros(1), np.array([peak]), np.zeros(1), target[:1])[0] for peak in (0.0, -1.0)]
+    assert young[0] == young[1], "a young command has no second behind it"
+
+
+def test_the_recent_peak_lasts_a_second_and_can_be_forgotten():
+    peak = RecentPeak(2, 0.05)
+    seen = [peak.push(np.array([value, 0.5])) for value in (0.2, 3.0, *[0.1] * 20)]
+    assert [row[0] for row in seen] == [0.2] + [3.0] * 20 + [0.1] and all(row[1] == 0.5 for row in seen[1:])
+    peak.forget([1])
+    np.testing.assert_array_equal(peak.push(np.array([0.0, 0.1])), [0.1, 0.1])
 
 
 def test_effort_costs():
