@@ -80,7 +80,9 @@ class LowLevelConfig:
     anneal_from: float = setting(0.5, "fraction of the run after which exploration fades", low=0.0, high=1.0)
     relative_speed: bool = setting(False, "judge speeds relative to the target where far from it")
     speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
-    hard_speeds: float = setting(0.0, "share of speeds drawn where bodies fall most often", low=0.0, high=1.0)
+    hard_speeds: float = setting(
+        0.0, "share of speeds drawn where bodies fall most often, until annealing", low=0.0, high=1.0
+    )
     alive_reward: float = setting(0.0, "added to the reward of every step without a fall", low=0.0)
     moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
     leaning_starts: float = setting(
@@ -183,8 +185,12 @@ class LowLevelStage:
         self.peak = RecentPeak(count, self.simulation.control_dt_s)
 
     def _ask(self, iteration: int) -> None:
-        """Set the commands that are asked for in ``iteration``."""
+        """Set the commands that are asked for in ``iteration``, and the share of hard speeds among them.
+
+        In the end all speeds should be asked for as often: accuracy at those that are easy is lost without practice.
+        """
         self.asked = ramped(self.ranges, iteration / self.iterations, self.config.speed_ramp)
+        self.hard_share = self.config.hard_speeds * self._left(iteration)
 
     def _start_elsewhere(self, rng, ids) -> None:
         """Let some of the simulations ``ids`` begin at speed or at a pitch."""
@@ -198,7 +204,7 @@ class LowLevelStage:
     def _make_hard(self, rng, ids, practice: Practice) -> None:
         """Replace some of the speeds asked for by such at which bodies fall."""
         if self.config.hard_speeds:
-            chosen = (self.commands.kind[ids] == VELOCITY) & (rng.random(len(ids)) < self.config.hard_speeds)
+            chosen = (self.commands.kind[ids] == VELOCITY) & (rng.random(len(ids)) < self.hard_share)
             speeds = hard_speeds(rng, practice, len(ids), self.ranges, self.asked)
             self.commands.target[ids] = np.where(chosen, speeds, self.commands.target[ids])
 
@@ -224,8 +230,7 @@ class LowLevelStage:
 
         What counts is the policy without noise; with much noise a body runs at other speeds than without.
         """
-        start = self.config.anneal_from * self.iterations
-        left = 1.0 - max(0.0, iteration - start) / max(1.0, self.iterations - start)
+        left = self._left(iteration)
         rate = FINAL_LEARNING_RATE + (self.config.highest_learning_rate - FINAL_LEARNING_RATE) * left
         return Schedule(
             target_kl=np.float32(self.config.target_kl),
@@ -233,6 +238,11 @@ class LowLevelStage:
             highest_learning_rate=np.float32(rate),
             highest_std=np.float32(FINAL_STD ** (1.0 - left)),
         )
+
+    def _left(self, iteration: int) -> float:
+        """1 until annealing begins, then falling to 0 at the end of the run."""
+        start = self.config.anneal_from * self.iterations
+        return 1.0 - max(0.0, iteration - start) / max(1.0, self.iterations - start)
 
     def _inputs(self, ids=slice(None)) -> np.ndarray:
         """Rows for the networks: body observation, command features; averaged error, command age; float32."""
