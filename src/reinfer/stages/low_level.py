@@ -95,7 +95,7 @@ class LowLevelConfig:
 #: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of falls.
 _LEGGED = LowLevelConfig(
     hard_speeds=0.4,
-    iterations=3000,
+    iterations=3300,
     discount=0.99,
     relative_speed=True,
     speed_ramp=0.4,
