@@ -109,7 +109,7 @@ def test_update_compiles_once():
 def test_rows_are_cut_exactly_where_something_new_begins():
     stage = LowLevelStage(replace(SMALL, simulations=64, horizon=32, episode_s=2.0))
     stage.begin(0)
-    rollout, _, _ = stage._collect(stage.init(), np.random.default_rng(0))
+    rollout, _ = stage._collect(stage.init().learner, np.random.default_rng(0))
     follows = (rollout.inputs[1:] == rollout.next_inputs[:-1]).all(-1)
     cut = rollout.cut[:-1].astype(bool)
     assert 0.02 < cut.mean() < 0.2
@@ -124,7 +124,7 @@ def test_diverged_physics_is_a_terminal_step_and_poisons_nothing(tmp_path, monke
     stage.begin(0)
     stage.simulation.qvel[3] = np.nan
     state = stage.init()
-    rollout, _, metrics = stage._collect(state, np.random.default_rng(0))
+    rollout, metrics = stage._collect(state.learner, np.random.default_rng(0))
     assert rollout.terminal[0, 3] == 1 and rollout.rewards[0, 3] == 0
     assert all(np.isfinite(array).all() for array in rollout) and np.isfinite(metrics["reward"])
 
@@ -157,7 +157,7 @@ def test_stands_and_jumps_can_be_learned_and_evaluated_too():
     stage = LowLevelStage(replace(SMALL, kinds=KINDS, leaning_starts=0.9))
     state = stage.init()
     stage.begin(0)
-    stands = stage.commands.kind == STAND
+    stands = stage.exercise.commands.kind == STAND
     leans = np.abs(stage.simulation.task_state()[:, 2]) > 0.3
     assert stands.any() and leans[stands].mean() > 0.5 and not leans[~stands].any()
     state, metrics = run(stage, state, range(2))
@@ -199,7 +199,7 @@ def test_speeds_asked_for_grow_and_episodes_begin_at_speed():
     fastest = []
     for iteration in (0, 50):
         stage.begin(iteration)
-        fastest.append(np.abs(stage.commands.target[stage.commands.kind == VELOCITY]).max())
+        fastest.append(np.abs(stage.exercise.commands.target[stage.exercise.commands.kind == VELOCITY]).max())
     assert fastest[0] <= 0.75 < fastest[1]
     assert np.median(np.abs(stage.simulation.qvel[:, 0])) > 0.3
     whole, _ = run(stage, stage.init(), range(2))
@@ -213,7 +213,7 @@ def test_standing_pays_and_falling_does_not():
     for alive in (0.0, 0.25):
         stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64, alive_reward=alive))
         stage.begin(0)
-        rollout, _, _ = stage._collect(stage.init(), np.random.default_rng(0))
+        rollout, _ = stage._collect(stage.init().learner, np.random.default_rng(0))
         rewards[alive] = rollout.rewards
     assert 0 < rollout.terminal.sum() < rollout.terminal.size
     np.testing.assert_allclose(rewards[0.25] - rewards[0.0], 0.25 * (1.0 - rollout.terminal), atol=1e-6)
@@ -222,7 +222,8 @@ def test_standing_pays_and_falling_does_not():
 def test_every_step_under_a_speed_is_counted_and_every_fall():
     stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64))
     stage.begin(0)
-    rollout, tried, metrics = stage._collect(stage.init(), np.random.default_rng(0))
+    rollout, metrics = stage._collect(stage.init().learner, np.random.default_rng(0))
+    tried = stage.exercise.count()
     assert 0 < tried.falls.sum() < metrics["falls"]
     assert 0.4 < tried.steps.sum() / rollout.terminal.size < 0.6
 

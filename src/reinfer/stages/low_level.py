@@ -14,17 +14,9 @@ import jax
 import numpy as np
 
 from reinfer.bodies import ALLOWED, robot
-from reinfer.control.commands import Commands, command_features, feature_size, restrict
-from reinfer.control.curriculum import (
-    Practice,
-    hard_speeds,
-    no_practice,
-    practised,
-    ramped,
-    speed_bin,
-    starting_pitch,
-    starting_speed,
-)
+from reinfer.control.commands import feature_size, restrict
+from reinfer.control.curriculum import Practice, no_practice, practised, ramped
+from reinfer.control.exercise import CRITIC_INPUTS, Demand, Exercise, Terms
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.normalisation import Moments
 from reinfer.control.ppo import (
@@ -37,22 +29,11 @@ from reinfer.control.ppo import (
     mean_action,
     update,
 )
-from reinfer.control.tracking import (
-    SETTLING_S,
-    RecentPeak,
-    averaged_error,
-    draw_commands,
-    tracking_error,
-    tracking_reward,
-)
 from reinfer.runs import random
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import JUMP, KINDS, VELOCITY
-
-#: Input columns that the value estimate has beyond those of the policy.
-CRITIC_INPUTS = 2
+from reinfer.tasks import KINDS
 
 #: Where annealing ends.
 FINAL_STD, FINAL_LEARNING_RATE = 0.03, 2e-5
@@ -141,7 +122,8 @@ class LowLevelStage:
         self.sync_interval = 25
         self.steps_per_iteration = config.simulations * config.horizon
         self.simulation = BatchSimulation(self.body, config.simulations, config.threads)
-        self.episode_steps = round(config.episode_s / self.simulation.control_dt_s)
+        terms = Terms(*(getattr(config, field) for field in Terms._fields))
+        self.exercise = Exercise(self.simulation, self.ranges, terms)
         self.policy_inputs = self.body.observation_size(self.simulation.model) + feature_size(self.ranges)
         self.hyper = Hyperparameters(
             policy_inputs=self.policy_inputs,
@@ -173,57 +155,27 @@ class LowLevelStage:
 
     def begin(self, iteration: int) -> None:
         """Reset every simulation, at a random point of its time limit, with a fresh command."""
-        rng = random.generator(self.config.seed, "physics", iteration)
-        count = self.config.simulations
-        self._ask(iteration)
-        self.simulation.reset(rng)
-        self.age = rng.integers(0, self.episode_steps, count)
-        self.commands = draw_commands(rng, self.simulation.task_state()[:, 0], self.asked)
-        self._start_elsewhere(rng, np.arange(count))
-        self.change_rate = self._draw_change_rate(rng, count)
-        self.average, self.command_age_s = np.zeros(count), np.zeros(count)
-        self.peak = RecentPeak(count, self.simulation.control_dt_s)
+        self.exercise.ask(self._demand(iteration, no_practice()))
+        self.exercise.begin(random.generator(self.config.seed, "physics", iteration))
 
-    def _ask(self, iteration: int) -> None:
-        """Set the commands that are asked for in ``iteration``, and the share of hard speeds among them.
+    def _demand(self, iteration: int, practice: Practice) -> Demand:
+        """What is asked for in ``iteration``.
 
         In the end all speeds should be asked for as often: accuracy at those that are easy is lost without practice.
         """
-        self.asked = ramped(self.ranges, iteration / self.iterations, self.config.speed_ramp)
-        self.hard_share = self.config.hard_speeds * self._left(iteration)
-
-    def _start_elsewhere(self, rng, ids) -> None:
-        """Let some of the simulations ``ids`` begin at speed or at a pitch."""
-        commands = Commands(self.commands.kind[ids], self.commands.target[ids])
-        if self.config.leaning_starts:
-            pitch = starting_pitch(rng, commands, self.config.leaning_starts)
-            self.simulation.lean(ids[pitch != 0.0], pitch[pitch != 0.0])
-        if self.config.moving_starts:
-            self.simulation.push(ids, starting_speed(rng, commands, self.asked, self.config.moving_starts))
-
-    def _make_hard(self, rng, ids, practice: Practice) -> None:
-        """Replace some of the speeds asked for by such at which bodies fall."""
-        if self.config.hard_speeds:
-            chosen = (self.commands.kind[ids] == VELOCITY) & (rng.random(len(ids)) < self.hard_share)
-            speeds = hard_speeds(rng, practice, len(ids), self.ranges, self.asked)
-            self.commands.target[ids] = np.where(chosen, speeds, self.commands.target[ids])
-
-    @staticmethod
-    def _draw_change_rate(rng, count):
-        """Command changes per second: mostly one in 4 s, sometimes as fast as a higher level may be."""
-        return rng.choice([0.25, 1.0, 4.0], count, p=[0.6, 0.25, 0.15])
+        asked = ramped(self.ranges, iteration / self.iterations, self.config.speed_ramp)
+        return Demand(asked, self.config.hard_speeds * self._left(iteration), practice)
 
     # ---- one iteration: collect, update
 
     def iterate(self, state: LowLevelState, iteration: int):
         """Collect ``horizon`` steps with the present policy, then learn from them."""
-        self._ask(iteration)
-        rng = random.generator(self.config.seed, "rollout", iteration)
-        rollout, tried, metrics = self._collect(state, rng)
+        self.exercise.ask(self._demand(iteration, state.practice))
+        rollout, metrics = self._collect(state.learner, random.generator(self.config.seed, "rollout", iteration))
         key = random.key(self.config.seed, "update", iteration)
         learner, learning = update(key, state.learner, rollout, self._schedule(iteration), self.hyper)
         metrics |= {name: float(value) for name, value in learning.items()}
-        return LowLevelState(learner, practised(state.practice, tried)), metrics
+        return LowLevelState(learner, practised(state.practice, self.exercise.count())), metrics
 
     def _schedule(self, iteration: int) -> Schedule:
         """Constant, then annealed: at the end no entropy bonus, a small learning rate, little noise.
@@ -244,91 +196,23 @@ class LowLevelStage:
         start = self.config.anneal_from * self.iterations
         return 1.0 - max(0.0, iteration - start) / max(1.0, self.iterations - start)
 
-    def _inputs(self, ids=slice(None)) -> np.ndarray:
-        """Rows for the networks: body observation, command features; averaged error, command age; float32."""
-        state = self.simulation.task_state()[ids]
-        commands = Commands(self.commands.kind[ids], self.commands.target[ids])
-        features = command_features(state, commands, self.ranges)
-        average = np.clip(self.average[ids] / 0.2, -3.0, 3.0)
-        age = np.minimum(self.command_age_s[ids] / SETTLING_S, 2.0)
-        parts = (self.simulation.observation()[ids], features, average[:, None], age[:, None])
-        rows = np.concatenate(parts, axis=-1).astype(np.float32)
-        # Physics that went non-finite counts as a fall; its last row must not poison the value estimate.
-        return np.nan_to_num(rows)
-
-    def _collect(self, state: LowLevelState, rng: np.random.Generator):
-        config, simulation, learner, tried = self.config, self.simulation, state.learner, no_practice()
+    def _collect(self, learner: LearnerState, rng: np.random.Generator):
+        config, exercise = self.config, self.exercise
         shape = (config.horizon, config.simulations)
         inputs = np.empty((*shape, self.policy_inputs + CRITIC_INPUTS), np.float32)
         next_inputs = np.empty_like(inputs)
         std = np.exp(np.asarray(learner.networks.log_std))
-        actions = std * rng.standard_normal((*shape, simulation.action_size), np.float32)
+        actions = std * rng.standard_normal((*shape, self.simulation.action_size), np.float32)
         rewards, terminal, cut = (np.zeros(shape, np.float32) for _ in range(3))
-        present = self._inputs()
+        present = exercise.inputs()
         for step in range(config.horizon):
             inputs[step] = present
             actions[step] += np.asarray(mean_action(learner.networks, learner.moments, present))
-            executed = np.clip(actions[step], -1.0, 1.0)
-            before = simulation.task_state()
-            simulation.step(executed)
-            self.age += 1
-            fallen, reached = simulation.fallen(), simulation.task_state()
-            earned = self._reward(before, reached, executed)
-            rewards[step] = np.where(fallen, 0.0, earned)
-            terminal[step] = fallen
-            self._count(tried, fallen)
-            present = next_inputs[step] = self._inputs()
-            cut[step], present = self._renew(rng, fallen, present, state.practice)
+            rewards[step], terminal[step] = exercise.step(np.clip(actions[step], -1.0, 1.0))
+            present = next_inputs[step] = exercise.inputs()
+            cut[step], present = exercise.renew(rng, terminal[step] > 0, present)
         metrics = {"reward": float(rewards.mean()), "falls": float(terminal.sum())}
-        return Rollout(inputs, next_inputs, actions, rewards, terminal, cut), tried, metrics
-
-    def _count(self, tried: Practice, fallen) -> None:
-        """Enter one step of all simulations into ``tried``."""
-        runs = self.commands.kind == VELOCITY
-        bins = speed_bin(self.commands.target[runs], self.ranges)
-        np.add.at(tried.steps, bins, 1.0)
-        np.add.at(tried.falls, bins, fallen[runs])
-
-    def _reward(self, before, reached, executed):
-        """Advance the averaged error by one control step and score the step, shape (N,)."""
-        dt = self.simulation.control_dt_s
-        self.command_age_s += dt
-        error = tracking_error(before, reached, self.commands, dt)
-        self.average = averaged_error(self.average, error, self.command_age_s, dt)
-        jumps = self.commands.kind == JUMP
-        peak = self.peak.push(np.abs(reached[:, 4]))
-        self.average = np.where(jumps, peak - self.commands.target, self.average)
-        earned = tracking_reward(
-            error,
-            self.average,
-            self.command_age_s,
-            reached[:, 3],
-            self.commands,
-            executed,
-            self.asked,
-            self.config.relative_speed,
-        )
-        return earned + self.config.alive_reward
-
-    def _renew(self, rng, fallen, present, practice: Practice):
-        """Reset what fell or ran out of time, hand out new commands: (rows cut, inputs from here on)."""
-        over = fallen | (self.age >= self.episode_steps)
-        changing = rng.random(len(over)) < self.change_rate * self.simulation.control_dt_s
-        ids = np.flatnonzero(over | changing)
-        if len(ids):
-            ended = np.flatnonzero(over)
-            self.simulation.reset(rng, ended)
-            self.age[ended] = 0
-            self.change_rate[ended] = self._draw_change_rate(rng, len(ended))
-            fresh = draw_commands(rng, self.simulation.task_state()[ids, 0], self.asked)
-            self.commands.kind[ids], self.commands.target[ids] = fresh
-            self._make_hard(rng, ids, practice)
-            self._start_elsewhere(rng, ended)
-            self.average[ids], self.command_age_s[ids] = 0.0, 0.0
-            self.peak.forget(ids)
-            present = present.copy()
-            present[ids] = self._inputs(ids)
-        return over | changing, present
+        return Rollout(inputs, next_inputs, actions, rewards, terminal, cut), metrics
 
     # ---- result
 
