@@ -26,7 +26,10 @@ COMMANDS = {
     "transfer_standard": "eval transfer --body half_cheetah --tasks standard --seeds 5 --ablation --json",
     "transfer_heldout": "eval transfer --body half_cheetah --tasks heldout --seeds 5 --json",
     **{f"low_{body}": f"eval low --body {body} --json" for body in PUBLISHED},
-    **{f"transfer_{body}": f"eval transfer --body {body} --tasks standard --seeds 5 --json" for body in PUBLISHED},
+    **{
+        f"transfer_{body}": f"eval transfer --body {body} --tasks standard --seeds 5 --stride 1 --json"
+        for body in PUBLISHED
+    },
     "robustness": "eval robustness --json",
     "change_toy": "eval change --body toy1d --seeds 3 --compare --json",
     "change_half_cheetah": "eval change --body half_cheetah --seeds 2 --json",
