@@ -17,6 +17,9 @@ from reinfer.tasks import CHANNELS, FAMILY_NAMES, Tasks, reward
 
 #: Numbers of context rows at which beliefs are judged.
 ROWS = (1, 2, 5, 10, 32)
+#: Fresh tasks on which the mixture is judged, and for how many steps: ten targets per family leave gaps between which
+#: two components of one family never meet.
+MIXTURE_TASKS, MIXTURE_STEPS, MIXTURE_ROWS = 600, 64, 5
 #: Seed of the published grid split that held-out tasks come from; training never draws from it.
 SPLIT_SEED = 0
 
@@ -117,8 +120,8 @@ def evaluate_toy(agent: ToyAgent, seed: int = 0) -> dict:
     Returns a dict: ``return_mean`` and ``return_by_family`` (undiscounted, 200 steps, identification included),
     ``class_accuracy_by_rows`` and ``target_error_by_rows`` (mean relative error of the target under the true family)
     against context rows, ``purity``, ``nmi``, ``ari``, ``components``, ``effective_components`` and
-    ``merged_components`` of the mixture prior against families (null without components), ``body``, ``n_tasks``,
-    ``seed``.
+    ``merged_components`` of the mixture prior against families, on fresh tasks over all of their ranges (null without
+    components), ``body``, ``n_tasks``, ``seed``.
     """
     tasks = heldout_tasks(agent.body)
     episodes = jax.tree.map(np.asarray, play_toy(agent, tasks, random.key(seed, "evaluation")))
@@ -129,20 +132,22 @@ def evaluate_toy(agent: ToyAgent, seed: int = 0) -> dict:
         "return_by_family": {FAMILY_NAMES[f]: float(returns[tasks.family == f].mean()) for f in families},
         "class_accuracy_by_rows": {str(rows): float(found[rows].mean()) for rows in ROWS},
         "target_error_by_rows": {str(rows): float(error[rows].mean()) for rows in ROWS},
-        **_mixture_report(agent, episodes.latent, tasks),
+        **_mixture_report(agent, seed),
         "body": agent.body.name,
         "n_tasks": tasks.count,
         "seed": seed,
     }
 
 
-def _mixture_report(agent: ToyAgent, latent, tasks: Tasks) -> dict:
-    """Agreement of the agent's mixture prior with families, on latents (T, N, D) of at least five rows."""
+def _mixture_report(agent: ToyAgent, seed: int) -> dict:
+    """Agreement of the agent's mixture prior with families, on latents of at least ``MIXTURE_ROWS`` rows."""
     keys = ("purity", "nmi", "ari", "components", "effective_components", "merged_components")
     prior: MixturePrior | None = getattr(agent.params, "prior", None)
     active = np.zeros(0) if prior is None else np.asarray(prior.uid) >= 0
     if not active.any():
         return dict.fromkeys(keys)
-    share = np.asarray(responsibilities(jnp.asarray(latent[5:].reshape(-1, latent.shape[-1])), prior))[:, active]
+    tasks = Tasks(*map(np.asarray, agent.body.tasks.sample(random.key(seed, "mixture tasks"), (MIXTURE_TASKS,))))
+    latent = play_toy(agent, tasks, random.key(seed, "mixture"), MIXTURE_STEPS).latent[MIXTURE_ROWS:]
+    share = np.asarray(responsibilities(latent.reshape(-1, latent.shape[-1]), prior))[:, active]
     share = share / np.maximum(share.sum(axis=-1, keepdims=True), 1e-30)
-    return agreement(share, np.tile(tasks.family, len(latent) - 5))
+    return agreement(share, np.tile(tasks.family, len(latent)))
