@@ -14,7 +14,7 @@ import numpy as np
 
 from reinfer.bodies import ROBOTS, robot
 from reinfer.control.commands import Commands, command_features, feature_size, restrict
-from reinfer.control.curriculum import ramped, starting_pitch, starting_speed
+from reinfer.control.curriculum import ramped, starting_speed
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.normalisation import Moments
 from reinfer.control.ppo import (
@@ -71,9 +71,6 @@ class LowLevelConfig:
     relative_speed: bool = setting(False, "judge speeds relative to the target where far from it")
     speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
     moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
-    leaning_starts: float = setting(
-        0.0, "share of episodes under a stand command that begin near it", low=0.0, high=1.0
-    )
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
@@ -86,7 +83,7 @@ _LEGGED = LowLevelConfig(
 PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
-    "multi": LowLevelConfig(kinds=KINDS, iterations=2500, leaning_starts=0.5),
+    "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
     "walker2d": replace(_LEGGED, body="walker2d"),
     "hopper": replace(_LEGGED, body="hopper"),
 }
@@ -149,7 +146,7 @@ class LowLevelStage:
         self.simulation.reset(rng)
         self.age = rng.integers(0, self.episode_steps, count)
         self.commands = draw_commands(rng, self.simulation.qpos[:, 0], self.asked)
-        self._start_elsewhere(rng, np.arange(count))
+        self._start_moving(rng, np.arange(count))
         self.change_rate = self._draw_change_rate(rng, count)
         self.average, self.command_age_s = np.zeros(count), np.zeros(count)
         self.peak = RecentPeak(count, self.simulation.control_dt_s)
@@ -158,13 +155,9 @@ class LowLevelStage:
         """Set the commands that are asked for in ``iteration``."""
         self.asked = ramped(self.ranges, iteration / self.iterations, self.config.speed_ramp)
 
-    def _start_elsewhere(self, rng, ids) -> None:
-        """Let some of the simulations ``ids`` begin at speed or at a pitch."""
-        commands = Commands(self.commands.kind[ids], self.commands.target[ids])
-        if self.config.leaning_starts:
-            pitch = starting_pitch(rng, commands, self.config.leaning_starts)
-            self.simulation.lean(ids[pitch != 0.0], pitch[pitch != 0.0])
+    def _start_moving(self, rng, ids) -> None:
         if self.config.moving_starts:
+            commands = Commands(self.commands.kind[ids], self.commands.target[ids])
             self.simulation.push(ids, starting_speed(rng, commands, self.asked, self.config.moving_starts))
 
     @staticmethod
@@ -266,7 +259,7 @@ class LowLevelStage:
             self.change_rate[ended] = self._draw_change_rate(rng, len(ended))
             fresh = draw_commands(rng, self.simulation.qpos[ids, 0], self.asked)
             self.commands.kind[ids], self.commands.target[ids] = fresh
-            self._start_elsewhere(rng, ended)
+            self._start_moving(rng, ended)
             self.average[ids], self.command_age_s[ids] = 0.0, 0.0
             self.peak.forget(ids)
             present = present.copy()
