@@ -35,7 +35,7 @@ def commands() -> dict[str, list[tuple[str, list[str]]]]:
             for seed in SEEDS
         ],
         "multi": [
-            ("toy3dof/seed0", ["toy", "--body", "toy3dof"]),
+            ("toy3dof/seed0", ["toy", "--preset", "toy3dof"]),
             (f"{BODY}/multi", ["low", "--body", BODY, "--preset", "multi"]),
             (
                 f"{BODY}/multi_stride/seed0",
