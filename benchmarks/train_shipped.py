@@ -40,7 +40,7 @@ def commands() -> dict[str, list[tuple[str, list[str]]]]:
             for seed in SEEDS
         ],
         "multi": [
-            ("toy3dof/seed0", ["toy", "--body", "toy3dof"]),
+            ("toy3dof/seed0", ["toy", "--preset", "toy3dof"]),
             (f"{MULTI}/multi", ["low", "--body", MULTI, "--preset", "multi"]),
             (
                 f"{MULTI}/multi_stride/seed0",

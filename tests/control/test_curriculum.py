@@ -13,11 +13,10 @@ from reinfer.control.curriculum import (
     practised,
     ramped,
     speed_bin,
-    starting_pitch,
     starting_speed,
 )
 from reinfer.control.tracking import velocity_reward
-from reinfer.tasks import GOAL, STAND, VELOCITY
+from reinfer.tasks import GOAL, VELOCITY
 
 RANGES = CommandRange(goal_m=3.0, speed_mps=(0.3, 2.0))
 
@@ -67,11 +66,3 @@ def test_speeds_at_which_bodies_fall_are_asked_for_more_often():
     assert np.abs(slow).max() <= 0.75
     faded = practised(practice, no_practice())
     np.testing.assert_allclose(faded.falls, 0.98 * practice.falls)
-
-
-def test_some_of_those_that_are_to_stand_begin_near_it():
-    commands = Commands(np.repeat([STAND, GOAL], 4000), np.tile([1.2, -0.8], 4000))
-    pitch = starting_pitch(np.random.default_rng(0), commands, 0.5)
-    assert (pitch[4000:] == 0).all() and (pitch[:4000] != 0).mean() == pytest.approx(0.5, abs=0.03)
-    share = (pitch / commands.target)[pitch != 0]
-    assert 0.5 <= share.min() < 0.51 and 0.99 < share.max() <= 1.0

@@ -3,7 +3,6 @@
 A body that stands at rest meets a dilemma: the first attempts to run end in falls, which cost all later reward, so
 that standing still is a local optimum. Speeds that grow keep the next gait close to the last one; bodies that
 already move at a reset must either learn to keep going or to brake; speeds at which they fall are asked for more often.
-Likewise to rear up: the way there costs before the balance at its end is known to be worth it, unless one begins there.
 """
 
 from dataclasses import replace
@@ -13,7 +12,7 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands
-from reinfer.tasks import STAND, VELOCITY
+from reinfer.tasks import VELOCITY
 
 #: Share of the largest speed that is asked for at the start of a ramp.
 FIRST_SHARE = 0.25
@@ -83,13 +82,3 @@ def starting_speed(rng: np.random.Generator, commands: Commands, ranges: Command
     any_speed = rng.uniform(-limit, limit, count)
     moving = np.where(commands.kind == VELOCITY, commanded, any_speed)
     return np.where(rng.random(count) < share, moving, 0.0)
-
-
-def starting_pitch(rng: np.random.Generator, commands: Commands, share: float) -> np.ndarray:
-    """Pitches (rad) by which bodies at rest are turned, shape (N,).
-
-    A ``share`` of those under a stand command begins at half to all of what is commanded, the others get zero.
-    """
-    count = len(commands.target)
-    leaning = (commands.kind == STAND) & (rng.random(count) < share)
-    return np.where(leaning, commands.target * rng.uniform(0.5, 1.0, count), 0.0)

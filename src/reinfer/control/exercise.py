@@ -10,7 +10,7 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands, command_features
-from reinfer.control.curriculum import Practice, hard_speeds, no_practice, speed_bin, starting_pitch, starting_speed
+from reinfer.control.curriculum import Practice, hard_speeds, no_practice, speed_bin, starting_speed
 from reinfer.control.tracking import (
     SETTLING_S,
     RecentPeak,
@@ -27,12 +27,11 @@ CRITIC_INPUTS = 2
 
 
 class Terms(NamedTuple):
-    """How episodes go and what they earn: time limit (s); shares of episodes that begin at speed, and of those under a
-    stand command that begin near it; whether speeds are judged relative to the target; reward for not falling."""
+    """How episodes go and what they earn: time limit (s); share of episodes that begin at speed; whether speeds are
+    judged relative to the target; reward for not falling."""
 
     episode_s: float
     moving_starts: float
-    leaning_starts: float
     relative_speed: bool
     alive_reward: float
 
@@ -67,7 +66,7 @@ class Exercise:
         self.simulation.reset(rng)
         self.age = rng.integers(0, self.episode_steps, count)
         self.commands = draw_commands(rng, self.simulation.task_state()[:, 0], self.demand.ranges)
-        self._start_elsewhere(rng, np.arange(count))
+        self._start_moving(rng, np.arange(count))
         self.change_rate = self._draw_change_rate(rng, count)
         self.average, self.command_age_s = np.zeros(count), np.zeros(count)
         self.peak = RecentPeak(count, self.simulation.control_dt_s)
@@ -112,7 +111,7 @@ class Exercise:
             self.age[ended] = 0
             self.change_rate[ended] = self._draw_change_rate(rng, len(ended))
             self._command(rng, ids)
-            self._start_elsewhere(rng, ended)
+            self._start_moving(rng, ended)
             self.average[ids], self.command_age_s[ids] = 0.0, 0.0
             self.peak.forget(ids)
             present = present.copy()
@@ -133,13 +132,10 @@ class Exercise:
             target = np.where(chosen, hard_speeds(rng, demand.practice, len(ids), self.ranges, demand.ranges), target)
         self.commands.kind[ids], self.commands.target[ids] = kind, target
 
-    def _start_elsewhere(self, rng, ids) -> None:
-        """Let some of the simulations ``ids`` begin at speed or at a pitch."""
-        commands = Commands(self.commands.kind[ids], self.commands.target[ids])
-        if self.terms.leaning_starts:
-            pitch = starting_pitch(rng, commands, self.terms.leaning_starts)
-            self.simulation.lean(ids[pitch != 0.0], pitch[pitch != 0.0])
+    def _start_moving(self, rng, ids) -> None:
+        """Let some of the simulations ``ids`` begin at speed."""
         if self.terms.moving_starts:
+            commands = Commands(self.commands.kind[ids], self.commands.target[ids])
             self.simulation.push(ids, starting_speed(rng, commands, self.demand.ranges, self.terms.moving_starts))
 
     @staticmethod

@@ -21,6 +21,7 @@ from reinfer.tasks.families import FAMILY_KIND
 
 #: Relative errors count up to this much, so that one hopeless task cannot dominate a batch.
 HIGHEST_RELATIVE_ERROR = 3.0
+RELATIVE_WEIGHT = 0.1
 
 
 def control_cost(
@@ -32,12 +33,11 @@ def control_cost(
     state,
     carry: Carry,
     horizon: int,
-    relative_weight: float,
 ):
     """Mean cost over ``horizon`` steps from (state (N, 6), what the encoder has seen), differentiable in ``policy``.
 
     Cost per step: |error| in units of what one action can change (0.5 m, 5 m/s, ...), so that far and near targets pull
-    equally, plus ``relative_weight`` times the relative error that rewards measure.
+    equally, plus a little of the relative error that rewards measure.
     """
     kind = jnp.asarray(FAMILY_KIND)[tasks.family]
     reach = jnp.array([body.reach.get(kind, 1.0) for kind in range(len(KINDS))])[kind]
@@ -48,7 +48,7 @@ def control_cost(
         belief = belief_of(inference, seen, scale)
         following = body.step(state, policy_action(policy, body, state, belief))
         error = -reward(tasks, following)
-        cost = jnp.abs(tasks.target) * error / reach + relative_weight * jnp.minimum(error, HIGHEST_RELATIVE_ERROR)
+        cost = jnp.abs(tasks.target) * error / reach + RELATIVE_WEIGHT * jnp.minimum(error, HIGHEST_RELATIVE_ERROR)
         seen = advance(inference.encoder, seen, make_rows(state, -error, following, layout))
         return (following, seen), jnp.mean(jnp.where(kind == JUMP, 0.0, cost))
 

@@ -5,9 +5,6 @@ import numpy as np
 
 from reinfer.bodies import Body
 
-#: How far a body that is turned is lifted, m: as much as the half-cheetah with straight limbs needs at any pitch.
-LIFT_M = 0.2
-
 
 class BatchSimulation:
     """``num_simulations`` copies of ``body``; all arrays are float64 with the simulation as leading axis.
@@ -51,17 +48,6 @@ class BatchSimulation:
             return
         self.qvel[ids, self._along_x] += speed
         # A write that no call has taken in yet would outlive a reset.
-        self._batch.forward(np.ascontiguousarray(ids, np.int32))
-
-    def lean(self, ids, pitch) -> None:
-        """Turn the simulations ``ids``, given in ascending order, of a planar body by ``pitch`` (len(ids),) rad.
-
-        They are lifted by ``LIFT_M``, so that no limb begins in the ground.
-        """
-        if len(ids) == 0:
-            return
-        self.qpos[ids, 2] += pitch
-        self.qpos[ids, 1] += LIFT_M
         self._batch.forward(np.ascontiguousarray(ids, np.int32))
 
     def step(self, action) -> None:

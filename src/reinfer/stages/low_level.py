@@ -66,9 +66,6 @@ class LowLevelConfig:
     )
     alive_reward: float = setting(0.0, "added to the reward of every step without a fall", low=0.0)
     moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
-    leaning_starts: float = setting(
-        0.0, "share of episodes under a stand command that begin near it", low=0.0, high=1.0
-    )
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
@@ -88,7 +85,7 @@ _LEGGED = LowLevelConfig(
 PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
-    "multi": LowLevelConfig(kinds=KINDS, iterations=2500, leaning_starts=0.5),
+    "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
     "walker2d": replace(_LEGGED, body="walker2d"),
     # A body on one foot falls for so long, whatever it does, that only a reward for standing makes falls cost anything;
     # and it gives up on going backwards unless it keeps exploring.

@@ -60,7 +60,6 @@ class ToyConfig:
     policy_length: int = setting(64, "their length in steps", low=WINDOW)
     policy_starts: int = setting(5, "visited states per episode from which the policy is improved", low=1)
     horizon: int = setting(3, "steps over which the policy is improved", low=1)
-    relative_weight: float = setting(0.1, "weight of the relative error beside the absolute one in acting", low=0.0)
     process_noise: float = setting(0.05, "noise of the training toy on what a step reaches (m, m/s, rad)", low=0.0)
     time_step_spread: float = setting(0.5, "spread of the distance per step in the agent's own episodes", low=0.0)
     behaviour_time_step_spread: float = setting(9.0, "the same in episodes of random behaviours", low=0.0)
@@ -190,7 +189,7 @@ def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: Tar
     )
     tasks, starts = choose_starts(keys[1], episodes.tasks, visited, config.policy_starts)
     cost, gradient = jax.value_and_grad(control_cost)(
-        policy, inference, scale, TOYS[config.body](), tasks, *starts, config.horizon, config.relative_weight
+        policy, inference, scale, TOYS[config.body](), tasks, *starts, config.horizon
     )
     step, optimiser = make_optimisers(config).policy.update(gradient, learned.policy_optimiser, policy)
     rows_key, loss_key = jax.random.split(keys[2])
@@ -322,5 +321,5 @@ class ToyStage:
 PRESETS = {
     "default": ToyConfig(),
     "quick": ToyConfig(iterations=10, updates=100, mixture_points=4096),
-    "toy3dof": ToyConfig(body="toy3dof", iterations=36, relative_weight=0.5),
+    "toy3dof": ToyConfig(body="toy3dof", iterations=44),
 }
