@@ -16,14 +16,15 @@ COMPARED = (
 
 def robustness_lines(found: dict) -> list[str]:
     """What shifts cost the shipped toys: a table of what ``reinfer eval robustness --json`` printed."""
-    lines = ["| difference | level | family known | target error | return |", "|---" * 5 + "|"]
+    lines = ["| difference | level | family known | target error | return | told |", "|---" * 6 + "|"]
     for row in found["shifts"]:
         level = "" if row["shift"] == "none" else f"{row['level']:g}"
         returns = row["return"]
         lines.append(
             f"| {_name(row['shift'])} | {level} | {100 * mean(row['family_known']):.1f} % "
             f"| {100 * mean(row['target_error']):.1f} % "
-            f"| {mean(returns):.1f} ({min(returns):.1f} to {max(returns):.1f}) |"
+            f"| {mean(returns):.1f} ({min(returns):.1f} to {max(returns):.1f}) "
+            f"| {row['told_return']:.1f} |"
         )
     return lines
 

@@ -60,6 +60,9 @@ def test_rows_hold_every_level_and_agent():
     assert [(row["shift"], row["level"]) for row in rows] == expected
     for row in rows:
         assert [len(row[key]) for key in ("family_known", "target_error", "return")] == [2, 2, 2]
+    told = {(row["shift"], row["level"]): row["told_return"] for row in rows}
+    assert told["none", 0.0] == pytest.approx(-6.25, abs=0.2), "as published for a controller that is told the task"
+    assert told["travel", 0.1] < -40.0 < told["travel", 5.0] and told["travel", 10.0] > told["none", 0.0]
     error = {(row["shift"], row["level"]): row["target_error"][0] for row in rows}
     assert error["reward_noise", 0.1] > error["reward_noise", 0.01] > error["none", 0.0]
 

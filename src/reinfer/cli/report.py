@@ -63,7 +63,9 @@ def gather(options: ReportOptions, made_by: str):
     heldout = load_contest(Path(options.heldout)) if options.heldout else None
     toy = load_json(options.toy, TOY_KEYS) if options.toy else None
     low = load_json(options.low, LOW_KEYS) if options.low else None
-    progress = [(read_progress(path), score_of(path)) for path in options.run]
+    progress = [
+        (read_progress(path, "/".join(Path(path).absolute().parts[-2:])), score_of(path)) for path in options.run
+    ]
     models = {reference: describe_model(resolve(reference)) for reference in options.model}
     agent = ToyAgent.load(resolve(options.toy_model)) if options.toy_model else None
     records = load_records([options.transfer], options.body)

@@ -5,12 +5,18 @@ present speed (``travel``), the body does not go quite where it should (``proces
 or of the reward is not exact (``observation_noise``, ``reward_noise``).
 """
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+from reinfer.bodies import Toy1d
+from reinfer.bodies.toy1d import MAX_SPEED_MPS, TIME_STEP_S
 from reinfer.evaluation.toy import Shift, heldout_tasks, play_toy, score_toy
 from reinfer.inference.agent import ToyAgent
+from reinfer.inference.belief import Belief, most_likely
 from reinfer.runs import random
-from reinfer.tasks import Tasks
+from reinfer.tasks import CHANNELS, GOAL, Tasks
+from reinfer.tasks.families import FAMILY_KIND
 
 #: Levels of each field of ``Shift``; the others stay nominal.
 LEVELS = {
@@ -31,11 +37,34 @@ def shifts() -> list[tuple[str, float, Shift]]:
     return every + [(n, level, NOMINAL._replace(**{n: level})) for n, levels in LEVELS.items() for level in levels]
 
 
+class ToldController:
+    """Comparator that is TOLD the tasks (N,) and the travel: what a shift costs whoever has nothing to find out."""
+
+    width = 1
+
+    def __init__(self, tasks: Tasks, travel):
+        self.tasks, self.reach_m = tasks, TIME_STEP_S * MAX_SPEED_MPS * jnp.asarray(travel)
+
+    def infer(self, window) -> Belief:
+        """The truth."""
+        probability = jax.nn.one_hot(self.tasks.family, len(Toy1d.tasks.ranges))
+        nothing = jnp.zeros((self.tasks.count, 1))
+        return Belief(nothing, nothing, probability, probability * self.tasks.target[:, None])
+
+    def act(self, state, belief: Belief) -> jax.Array:
+        """To the goal in one step, or the speed itself, as far as an action goes."""
+        family, target = most_likely(belief)
+        away = target - state[:, CHANNELS.index("x")]
+        is_goal = jnp.asarray(FAMILY_KIND)[family] == GOAL
+        return jnp.where(is_goal, away / self.reach_m, target / MAX_SPEED_MPS)[:, None]
+
+
 def evaluate_robustness(agents: list[ToyAgent], seed: int = 0) -> list[dict]:
     """One row per shift: ``shift``, ``level`` and, as lists over ``agents`` of one toy, means over its held-out tasks.
 
     These are ``family_known`` after ``FAMILY_ROWS`` rows, ``target_error`` (relative, under the true family) after
-    ``TARGET_ROWS`` rows and the undiscounted ``return`` over 200 steps. Its rewards are the true ones.
+    ``TARGET_ROWS`` rows and the undiscounted ``return`` over 200 steps. Its rewards are the true ones. ``told_return``
+    is that of ``ToldController``.
     """
     every, tasks = shifts(), heldout_tasks(agents[0].body)
     repeated = Tasks(*(np.tile(leaf, len(every)) for leaf in tasks))
@@ -45,11 +74,17 @@ def evaluate_robustness(agents: list[ToyAgent], seed: int = 0) -> list[dict]:
         {"shift": name, "level": level, "family_known": [], "target_error": [], "return": []}
         for name, level, _ in every
     ]
+    where = [slice(index * tasks.count, (index + 1) * tasks.count) for index in range(len(every))]
+
+    def play(agent):
+        return score_toy(play_toy(agent, repeated, random.key(seed, "robustness"), shift=levels), repeated)
+
+    told = play(ToldController(repeated, levels.travel))
+    for row, here in zip(rows, where, strict=True):
+        row["told_return"] = float(told.returns[here].mean())
     for agent in agents:
-        episodes = play_toy(agent, repeated, random.key(seed, "robustness"), shift=levels)
-        scores = score_toy(episodes, repeated)
-        for index, row in enumerate(rows):
-            here = slice(index * tasks.count, (index + 1) * tasks.count)
+        scores = play(agent)
+        for row, here in zip(rows, where, strict=True):
             row["family_known"].append(float(scores.found[FAMILY_ROWS, here].mean()))
             row["target_error"].append(float(scores.target_error[TARGET_ROWS, here].mean()))
             row["return"].append(float(scores.returns[here].mean()))

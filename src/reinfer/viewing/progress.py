@@ -47,7 +47,7 @@ def read_progress(run, label: str | None = None) -> Progress:
     except ValueError as error:
         raise ArtifactError(f"{path} is damaged: {error}") from error
     metrics = {name: column for name, column in columns.items() if name not in _NOT_METRICS}
-    return Progress(label or "/".join(path.absolute().parent.parts[-2:]), columns[STEPS], metrics)
+    return Progress(label or path.absolute().parent.name, columns[STEPS], metrics)
 
 
 def progress_figure(runs: list[Progress], metrics: list[str]):
