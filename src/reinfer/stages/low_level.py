@@ -70,7 +70,7 @@ class LowLevelConfig:
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
 
-#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of falls.
+#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of falling.
 _LEGGED = LowLevelConfig(
     hard_speeds=0.4,
     iterations=3300,
