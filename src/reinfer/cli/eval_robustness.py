@@ -33,16 +33,17 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"seeds: {options.seeds} does not fit the {len(options.toy)} given by toy")
     folders = [resolve(toy) for toy in toys]
 
+    from reinfer.bodies import Toy1d
     from reinfer.evaluation.robustness import evaluate_robustness
     from reinfer.evaluation.toy import heldout_tasks
     from reinfer.inference.agent import ToyAgent
 
     agents = [ToyAgent.load(folder) for folder in folders]
-    bodies = {agent.body.name: agent.body for agent in agents}
-    if len(bodies) > 1:
-        raise ConfigError(f"toy: agents of {' and '.join(bodies)} cannot be compared; all must be of one toy")
+    for reference, agent in zip(toys, agents, strict=True):
+        if agent.body.name != Toy1d.name:
+            raise ConfigError(f"toy: {reference} is an agent of {agent.body.name}; it must be one of {Toy1d.name}")
     rows = evaluate_robustness(agents, options.seed)
-    n_tasks = heldout_tasks(agents[0].body).count
+    n_tasks = heldout_tasks(Toy1d()).count
     report = {"toys": list(toys), "n_tasks": n_tasks, "seed": options.seed, "shifts": rows}
     print(json_format.dumps(report, indent=2) if options.json else "\n".join(table(report)))
     return 0

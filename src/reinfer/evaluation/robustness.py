@@ -14,6 +14,7 @@ from reinfer.bodies.toy1d import MAX_SPEED_MPS, TIME_STEP_S
 from reinfer.evaluation.toy import Shift, heldout_tasks, play_toy, score_toy
 from reinfer.inference.agent import ToyAgent
 from reinfer.inference.belief import Belief, most_likely
+from reinfer.inference.context import LINE_ROWS
 from reinfer.runs import random
 from reinfer.tasks import CHANNELS, GOAL, Tasks
 from reinfer.tasks.families import FAMILY_KIND
@@ -40,13 +41,13 @@ def shifts() -> list[tuple[str, float, Shift]]:
 class ToldController:
     """Comparator that is TOLD the tasks (N,) and the travel: what a shift costs whoever has nothing to find out."""
 
-    width = 1
+    width, body, layout = 1, Toy1d(), LINE_ROWS
 
     def __init__(self, tasks: Tasks, travel):
         self.tasks, self.reach_m = tasks, TIME_STEP_S * MAX_SPEED_MPS * jnp.asarray(travel)
 
-    def infer(self, window) -> Belief:
-        """The truth."""
+    def infer(self, window, forget: bool | None = None) -> Belief:
+        """The truth, whatever was seen."""
         probability = jax.nn.one_hot(self.tasks.family, len(Toy1d.tasks.ranges))
         nothing = jnp.zeros((self.tasks.count, 1))
         return Belief(nothing, nothing, probability, probability * self.tasks.target[:, None])
@@ -60,13 +61,13 @@ class ToldController:
 
 
 def evaluate_robustness(agents: list[ToyAgent], seed: int = 0) -> list[dict]:
-    """One row per shift: ``shift``, ``level`` and, as lists over ``agents`` of one toy, means over its held-out tasks.
+    """One row per shift: ``shift``, ``level`` and, as lists over ``agents`` of toy1d, means over its held-out tasks.
 
     These are ``family_known`` after ``FAMILY_ROWS`` rows, ``target_error`` (relative, under the true family) after
     ``TARGET_ROWS`` rows and the undiscounted ``return`` over 200 steps. Its rewards are the true ones. ``told_return``
     is that of ``ToldController``.
     """
-    every, tasks = shifts(), heldout_tasks(agents[0].body)
+    every, tasks = shifts(), heldout_tasks(Toy1d())
     repeated = Tasks(*(np.tile(leaf, len(every)) for leaf in tasks))
     columns = np.array([shift for *_, shift in every], np.float32).T
     levels = Shift(*np.repeat(columns, tasks.count, axis=1))
