@@ -20,13 +20,10 @@ from reinfer.control.tracking import (
     tracking_reward,
 )
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import GOAL, JUMP, VELOCITY
+from reinfer.tasks import JUMP, VELOCITY
 
 #: Input columns that the value estimate has beyond those of the policy: the averaged error, the age of the command.
 CRITIC_INPUTS = 2
-
-#: How far goals may be, in units of what a policy can see.
-FARTHEST = 6.0
 
 
 class Terms(NamedTuple):
@@ -40,13 +37,11 @@ class Terms(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """What is asked for at present: commands out of ``ranges``, of speeds a ``hard_share`` as ``practice`` has it, of
-    goals a ``far_share`` so far away that bodies run at full speed for long."""
+    """What is asked for at present: commands out of ``ranges``, of speeds a ``hard_share`` as ``practice`` has it."""
 
     ranges: CommandRange
     hard_share: float
     practice: Practice
-    far_share: float
 
 
 class Exercise:
@@ -135,10 +130,6 @@ class Exercise:
         if demand.hard_share:
             chosen = (kind == VELOCITY) & (rng.random(len(ids)) < demand.hard_share)
             target = np.where(chosen, hard_speeds(rng, demand.practice, len(ids), self.ranges, demand.ranges), target)
-        if demand.far_share:
-            chosen = (kind == GOAL) & (rng.random(len(ids)) < demand.far_share)
-            distance = rng.uniform(1.0, FARTHEST, len(ids)) * rng.choice([-1.0, 1.0], len(ids)) * self.ranges.goal_m
-            target = np.where(chosen, self.simulation.task_state()[ids, 0] + distance, target)
         self.commands.kind[ids], self.commands.target[ids] = kind, target
 
     def _start_moving(self, rng, ids) -> None:

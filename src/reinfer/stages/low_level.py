@@ -64,7 +64,6 @@ class LowLevelConfig:
     hard_speeds: float = setting(
         0.0, "share of speeds drawn where bodies fall most often, until annealing", low=0.0, high=1.0
     )
-    far_goals: float = setting(0.0, "share of goals that lie farther than a policy can see", low=0.0, high=1.0)
     alive_reward: float = setting(0.0, "added to the reward of every step without a fall", low=0.0)
     moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
@@ -87,9 +86,10 @@ PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
-    "walker2d": replace(_LEGGED, body="walker2d", far_goals=0.3),
+    "walker2d": replace(_LEGGED, body="walker2d"),
     # A body on one foot falls for so long, whatever it does, that only a reward for standing makes falls cost anything;
-    # and it gives up on going backwards unless it keeps exploring. Practice of hard speeds cost it its long runs.
+    # and it gives up on going backwards unless it keeps exploring. Practice of hard speeds took from it the long runs to
+    # far goals.
     "hopper": replace(
         _LEGGED,
         body="hopper",
@@ -170,7 +170,7 @@ class LowLevelStage:
         In the end all speeds should be asked for as often: accuracy at those that are easy is lost without practice.
         """
         asked = ramped(self.ranges, iteration / self.iterations, self.config.speed_ramp)
-        return Demand(asked, self.config.hard_speeds * self._left(iteration), practice, self.config.far_goals)
+        return Demand(asked, self.config.hard_speeds * self._left(iteration), practice)
 
     # ---- one iteration: collect, update
 
