@@ -18,7 +18,7 @@ from reinfer.transfer.relearned import feature_size
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     story = {"config": {}, "metrics": {}, "provenance": {}}
-    untrained_toy().save(folder / "toy", **story)
+    untrained_toy(3).save(folder / "toy", **story)
     untrained_low_level().save(folder / "low", **story)
     return ["--toy", str(folder / "toy"), "--low", str(folder / "low"), "--threads", "1"]
 

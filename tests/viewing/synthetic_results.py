@@ -6,10 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 from synthetic_rollouts import rollout
 
-from reinfer.bodies import robot
+from reinfer.bodies import Toy1d, robot
 from reinfer.evaluation.contest import standard_tasks
 from reinfer.evaluation.transfer import Contest, Contestant
 from reinfer.inference.belief import Belief
+from reinfer.inference.context import LINE_ROWS
 from reinfer.inference.mixture import standard_normal_prior
 from reinfer.transfer.strides import FixedStride
 
@@ -17,10 +18,10 @@ from reinfer.transfer.strides import FixedStride
 class NaiveToy:
     """Stands in for a toy agent: its latent is the last row it saw, and it always goes forward."""
 
-    width = 32
+    width, body, layout = 32, Toy1d(), LINE_ROWS
     params = SimpleNamespace(prior=standard_normal_prior(4, 4))
 
-    def infer(self, window):
+    def infer(self, window, forget=False):
         """Beliefs whose latent is (x, vx, reward, x') of the last row."""
         latent = window.rows[:, -1, :4]
         return Belief(latent, latent, latent, latent)

@@ -88,8 +88,7 @@ PRESETS = {
     "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
     "walker2d": replace(_LEGGED, body="walker2d"),
     # A body on one foot falls for so long, whatever it does, that only a reward for standing makes falls cost anything;
-    # and it gives up on going backwards unless it keeps exploring. Practice of hard speeds took from it the long runs to
-    # far goals.
+    # and it gives up on going backwards unless it keeps exploring. Practice of hard speeds cost it its long runs.
     "hopper": replace(
         _LEGGED,
         body="hopper",
