@@ -30,7 +30,7 @@ COMMANDS = {
         f"transfer_{body}": f"eval transfer --body {body} --tasks standard --seeds 5 --stride 1 --json"
         for body in PUBLISHED
     },
-    "robustness": "eval robustness --json",
+    "robustness": "eval robustness --seeds 2 --json",
     "change_toy": "eval change --body toy1d --seeds 3 --compare --json",
     "change_half_cheetah": "eval change --body half_cheetah --seeds 2 --json",
 }
@@ -189,7 +189,7 @@ def differences() -> list[str]:
         lines += missing("robustness")
     else:
         lines += [
-            f"`reinfer {COMMANDS['robustness']}`: one difference at a time, 40 held-out tasks, five training seeds.",
+            f"`reinfer {COMMANDS['robustness']}`: one difference at a time, 40 held-out tasks, two training seeds.",
             "Travel: distance per step, relative to the toy's. Noise: standard deviations, in m and m/s on states,",
             "and on the rewards that the agent is shown. Family after 5 rows, target after 10; returns are of the true",
             "rewards. Told: a controller that knows the task and the travel. What long rows cost on a robot is in the",
