@@ -32,6 +32,11 @@ def robot(reference: str, timing: str | None = None, *, checked: bool = True) ->
         body = (load_body if checked else read_body)(reference, ROBOTS.values(), [*ROBOTS, *TOYS])
     else:
         raise BodyError(f"body: {reference!r} is not allowed; it must be one of {ALLOWED}")
+    return timed(body, timing)
+
+
+def timed(body: Body, timing: str | None) -> Body:
+    """``body`` under ``timing``, or as it is. Raises BodyError naming the timings it has."""
     try:
         return body if timing is None else body.with_timing(timing)
     except ValueError as error:
@@ -53,4 +58,5 @@ __all__ = [
     "Toy3dof",
     "ToyBody",
     "robot",
+    "timed",
 ]

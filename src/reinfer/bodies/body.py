@@ -1,5 +1,6 @@
 """What a MuJoCo body must tell the system: model and timing, task-space map, own observation, falls."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,9 +117,7 @@ class Body:
 
     def path(self) -> Path:
         """Where the MJCF lies."""
-        if self.origin:
-            return Path(self.origin.path).parent / self.xml
-        return Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / self.xml
+        return _model_path(self.xml, self.origin.path if self.origin else None)
 
     def model(self) -> mujoco.MjModel:
         """Compile the MJCF with the chosen integrator and physics step."""
@@ -144,6 +143,14 @@ class Body:
     def fallen(self, qpos, qvel) -> np.ndarray:
         """Whether the body fell or its state is not finite, shape (...,)."""
         raise NotImplementedError
+
+
+@functools.cache
+def _model_path(xml: str, body_file: str | None) -> Path:
+    """``Body.path``, which is asked for several times per control step."""
+    if body_file:
+        return Path(body_file).parent / xml
+    return Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / xml
 
 
 def finite(qpos, qvel) -> np.ndarray:

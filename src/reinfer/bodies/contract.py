@@ -165,10 +165,11 @@ def observations(body: Body) -> Iterator[str]:
             f"observation: entry {largest.argmax()} is {largest.max():.0g} where velocities are huge; they must be "
             "clipped, e.g. to +-10"
         )
+    depends = _depends(body, model).any(0)
     for joint in range(model.njnt):
         place = model.jnt_qposadr[joint]
         hinge = model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_HINGE
-        if not hinge or model.jnt_limited[joint] or np.any(_depends(body, model)[:, place]):
+        if not hinge or model.jnt_limited[joint] or depends[place]:
             continue
         turned = qpos.copy()
         turned[:, place] += 2e3 * np.pi

@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import mujoco
@@ -28,9 +29,9 @@ class Places(NamedTuple):
 
 
 @functools.lru_cache
-def find_joints(xml: str, joints: tuple[str, str, str]) -> Places:
+def find_joints(xml: Path, joints: tuple[str, str, str]) -> Places:
     """Places of ``joints`` in the MJCF at the path ``xml``. Raises ValueError naming one that is not there."""
-    model = mujoco.MjModel.from_xml_path(xml)
+    model = mujoco.MjModel.from_xml_path(str(xml))
     there = [model.joint(index).name for index in range(model.njnt)]
     for name in joints:
         if name not in there:
@@ -59,7 +60,7 @@ class PlanarBody(Body):
 
     def places(self) -> Places:
         """Where the root joints are. Raises ValueError naming a joint that the model does not have."""
-        return find_joints(str(self.path()), self.joints)
+        return find_joints(self.path(), self.joints)
 
     def task_state(self, qpos, qvel) -> np.ndarray:
         """The root joints and their rates, shape (..., 6)."""

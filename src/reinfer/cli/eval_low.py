@@ -4,8 +4,8 @@ import json as json_format
 
 import numpy as np
 
-from reinfer.bodies import robot
-from reinfer.cli.shipped import shipped_of
+from reinfer.bodies import robot, timed
+from reinfer.bodies.shipped import shipped_of
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.evaluation.low_level import evaluate_low_level
 from reinfer.runs.directory import resolve
@@ -26,7 +26,7 @@ def eval_low(body: str, model: str | None, seed: int, json: bool, timing: str | 
     reference = model or shipped_of(asked, "low", "model")
     policy = LowLevelPolicy.load(resolve(reference))
     policy.body.require(asked.id, f"model: {reference}")
-    found = evaluate_low_level(policy, robot(body, timing or policy.timing), seed)
+    found = evaluate_low_level(policy, timed(asked, timing or policy.timing), seed)
     print(json_format.dumps(found, indent=2) if json else "\n".join(summary(found)))
     return 0
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from reinfer.bodies import ALLOWED, robot
+from reinfer.bodies import ALLOWED, robot, timed
+from reinfer.bodies.shipped import shipped_of
 from reinfer.cli.parsing import parse
-from reinfer.cli.shipped import shipped_of
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
@@ -84,7 +84,7 @@ def prepare(options: TransferOptions):
     kind = "toy3dof" if multi else "toy"
     toys = options.toy or tuple(f"shipped:{kind}/seed{seed}" for seed in range(options.seeds))
     # Physics is stepped as it was for the low level, which knows no other.
-    body = robot(options.body, low_level.timing)
+    body = timed(body, low_level.timing)
     contest = Contest(body, low_level, options.tasks, toy_steps=options.toy_steps, threads=options.threads)
     contestants = []
     for seed, reference in enumerate(toys):

@@ -151,13 +151,17 @@ def carry_of_window(encoder: Encoder, window: ContextWindow) -> Carry:
 
     def step(carry, row):
         *row, valid = row
-        moved = _advance(encoder, carry, *row)
-        return jax.tree.map(lambda new, old: jnp.where(valid[:, None], new, old), moved, carry), None
+        return choose(valid, _advance(encoder, carry, *row), carry), None
 
     gates = _gate_inputs(encoder, features)
     by_row = (*(leaf.swapaxes(0, 1) for leaf in (window.rows, features, gates)), window.valid.T)
     carry, _ = jax.lax.scan(step, start(encoder, window.rows.shape[0]), by_row)
     return carry
+
+
+def choose(condition, one: Carry, other: Carry) -> Carry:
+    """The carries ``one`` where ``condition`` (N,) holds, else ``other``."""
+    return jax.tree.map(lambda a, b: jnp.where(condition[:, None], a, b), one, other)
 
 
 def _advance(encoder: Encoder, carry: Carry, row, features, projected) -> Carry:

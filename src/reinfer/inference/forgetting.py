@@ -15,7 +15,7 @@ import numpy as np
 from reinfer.inference.belief import Belief, Inference, belief_of, rewarded_value
 from reinfer.inference.context import LINE_ROWS, ContextWindow, RowLayout
 from reinfer.inference.decoder import TargetScale
-from reinfer.inference.encoder import Carry, advance, start
+from reinfer.inference.encoder import Carry, advance, choose, start
 from reinfer.tasks.rewards import reward_of_value
 
 #: Half-width of the Cauchy density around the reward that a family and its target predict: this, plus this share of it.
@@ -58,7 +58,8 @@ def carry_since_change(inference: Inference, window: ContextWindow, scale: Targe
         cost = surprise(belief_of(inference, carry, scale), row, encoder.layout)
         cost = jnp.where(carry.count[:, 0] > 0, cost, FIRST_REWARD)
         counts = index >= begin.reshape(-1)
-        carry = _where(counts, advance(encoder, carry, row), carry)
+        # Every hypothesis embeds the row anew: to hand the embedding on was measured to be slower.
+        carry = choose(counts, advance(encoder, carry, row), carry)
         return carry, jnp.where(counts, cost, 0.0)
 
     rows = (jnp.arange(width), window.rows.swapaxes(0, 1))
@@ -69,7 +70,3 @@ def carry_since_change(inference: Inference, window: ContextWindow, scale: Targe
     before = jnp.take_along_axis(until.T, begin, axis=1)
     best = jnp.argmin(before + cost.sum(0) + CHANGE * (begin > first), axis=1)
     return jax.tree.map(lambda leaf: leaf.reshape(count, hypotheses, -1)[jnp.arange(count), best], carry)
-
-
-def _where(condition, new: Carry, old: Carry) -> Carry:
-    return jax.tree.map(lambda one, other: jnp.where(condition[:, None], one, other), new, old)

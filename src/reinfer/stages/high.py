@@ -23,19 +23,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import ALLOWED, robot
-from reinfer.control.low_level_policy import KIND as LOW_LEVEL_KIND
-from reinfer.control.low_level_policy import LowLevelPolicy
+from reinfer.bodies import ALLOWED
 from reinfer.control.normalisation import Moments, init_moments, normalise, update_moments
 from reinfer.control.sac import Hyperparameters, SacState, init_sac, update
 from reinfer.control.transitions import Transitions, add_transitions, empty_transitions, sample_transitions
-from reinfer.inference.agent import ToyAgent
 from reinfer.runs import random, trees
 from reinfer.runs.config import setting, to_dict, validate
-from reinfer.runs.directory import SHIPPED, resolve
 from reinfer.runs.errors import ConfigError, RunError
-from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
+from reinfer.stages.parents import load_foundation
 from reinfer.tasks import Tasks, reward
 from reinfer.transfer.experience import ExploringAgent, Play, Recorder, correlated_noise
 from reinfer.transfer.hierarchy import Hierarchy
@@ -122,17 +118,7 @@ class HighStage:
         self.config = validate(config)
         if config.simulations % 2:
             raise ConfigError(f"simulations: {config.simulations} is not allowed; pairs are judged, it must be even")
-        low = config.low or f"{SHIPPED}{robot(config.body).name}/low"
-        toy_folder, low_folder = resolve(config.toy), resolve(low)
-        self.toy, self.low_level = ToyAgent.load(toy_folder), LowLevelPolicy.load(low_folder)
-        # Physics is stepped as it was for the low level, which knows no other.
-        self.body = robot(config.body, self.low_level.timing)
-        self.low_level.body.require(self.body.id, f"low: {low}")
-        self._parents = [
-            load_model(toy_folder).parent("toy"),
-            load_model(low_folder, LOW_LEVEL_KIND).parent("low"),
-            *self.body.parents(),
-        ]
+        self.body, self.toy, self.low_level, self._parents = load_foundation(config.body, config.toy, config.low)
         simulation = BatchSimulation(self.body, config.simulations, config.threads)
         self._plan(simulation, self.body.observation_size(simulation.model))
 

@@ -15,18 +15,14 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from reinfer.bodies import ALLOWED, robot
-from reinfer.control.low_level_policy import KIND as LOW_LEVEL_KIND
-from reinfer.control.low_level_policy import LowLevelPolicy
-from reinfer.inference.agent import ToyAgent
+from reinfer.bodies import ALLOWED
 from reinfer.runs import random, trees
 from reinfer.runs.config import setting, to_dict, validate
-from reinfer.runs.directory import SHIPPED, resolve
 from reinfer.runs.errors import RunError
-from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
+from reinfer.stages.parents import load_foundation
 from reinfer.tasks import KINDS, Tasks, reward
-from reinfer.transfer.agents import ToyPolicyAgent, require_commands
+from reinfer.transfer.agents import ToyPolicyAgent
 from reinfer.transfer.hierarchy import Hierarchy
 from reinfer.transfer.stride_learning import (
     Episodes,
@@ -157,18 +153,7 @@ class StrideStage:
 
     def __init__(self, config: StrideConfig):
         self.config = validate(config)
-        low = config.low or f"{SHIPPED}{robot(config.body).name}/low"
-        toy_folder, low_folder = resolve(config.toy), resolve(low)
-        self.toy, self.low_level = ToyAgent.load(toy_folder), LowLevelPolicy.load(low_folder)
-        # Physics is stepped as it was for the low level, which knows no other.
-        self.body = robot(config.body, self.low_level.timing)
-        self.low_level.body.require(self.body.id, f"low: {low}")
-        require_commands(self.toy, self.low_level.ranges)
-        self._parents = [
-            load_model(toy_folder).parent("toy"),
-            load_model(low_folder, LOW_LEVEL_KIND).parent("low"),
-            *self.body.parents(),
-        ]
+        self.body, self.toy, self.low_level, self._parents = load_foundation(config.body, config.toy, config.low)
         self.iterations = config.iterations
         simulation = BatchSimulation(self.body, config.simulations, config.threads)
         self.steps = round(config.episode_s / simulation.control_dt_s)

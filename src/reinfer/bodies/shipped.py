@@ -1,6 +1,6 @@
 """Which shipped model of a robot is meant where the user names none."""
 
-from reinfer.bodies import Body
+from reinfer.bodies.body import Body
 from reinfer.runs.directory import SHIPPED, shipped_models
 from reinfer.runs.errors import ConfigError
 
