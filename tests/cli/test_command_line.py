@@ -103,7 +103,7 @@ def test_a_body_with_a_preset_of_its_own_takes_that_for_the_default():
 
     own = wanted("--body", "hopper")
     assert own == low_level.PRESETS["hopper"] != replace(low_level.PRESETS["default"], body="hopper")
-    assert wanted("--body", "hopper", "--alive-reward", "0.1") == replace(own, alive_reward=0.1)
+    assert wanted("--body", "hopper", "--far-goals", "0.1") == replace(own, far_goals=0.1)
     assert wanted("--body", "half_cheetah") == low_level.PRESETS["default"]
     assert wanted("--body", "hopper", "--preset", "quick") == replace(low_level.PRESETS["quick"], body="hopper")
 

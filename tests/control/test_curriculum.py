@@ -6,17 +6,19 @@ import pytest
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands
 from reinfer.control.curriculum import (
+    BINS,
     FIRST_SHARE,
+    GOAL_EDGES,
     Practice,
-    hard_speeds,
+    command_bin,
+    hard_targets,
     no_practice,
     practised,
     ramped,
-    speed_bin,
     starting_speed,
 )
 from reinfer.control.tracking import velocity_reward
-from reinfer.tasks import GOAL, VELOCITY
+from reinfer.tasks import GOAL, STAND, VELOCITY
 
 RANGES = CommandRange(goal_m=3.0, speed_mps=(0.3, 2.0))
 
@@ -36,7 +38,7 @@ def test_bodies_start_towards_what_they_are_asked_for():
     moving = speed != 0
     assert 0.45 < moving.mean() < 0.55
     commanded, others = speed[:2000][moving[:2000]], speed[2000:][moving[2000:]]
-    assert commanded.min() >= -2.0 and commanded.max() <= -1.0
+    assert -3.0 <= commanded.min() < -2.9 and -1.1 < commanded.max() <= -1.0
     assert -1.2 <= others.min() < -1.1 and 1.1 < others.max() <= 1.2
 
 
@@ -54,15 +56,23 @@ def test_relative_judgement_pays_for_the_first_bit_of_any_speed():
     assert velocity_reward(np.array([-9.0]), young, young, np.ones(1), relative=True)[0] >= 0, "never worse than a fall"
 
 
-def test_speeds_at_which_bodies_fall_are_asked_for_more_often():
-    """All falls at 2 to 2.5 m/s backwards: most speeds drawn are of that bin, unless it is beyond what is asked for."""
-    ranges = CommandRange(speed_mps=(0.3, 3.0))
-    practice = practised(no_practice(), Practice(np.full(12, 1e4), np.where(np.arange(12) == 4, 100.0, 0.0)))
-    assert speed_bin(np.array([-2.2, -0.1, 0.1, 3.0, 9.0]), ranges).tolist() == [4, 0, 6, 11, 11]
-    drawn = hard_speeds(np.random.default_rng(0), practice, 1000, ranges, ranges)
-    assert np.mean(speed_bin(drawn, ranges) == 4) > 0.9
-    assert np.abs(drawn).max() <= 3.0
-    slow = hard_speeds(np.random.default_rng(0), practice, 1000, ranges, ramped(ranges, 0.0, 0.5))
-    assert np.abs(slow).max() <= 0.75
+def test_commands_under_which_bodies_fall_are_given_more_often():
+    """All falls at 2 to 2.5 m/s backwards and at far goals ahead: most of what is drawn is of these bins."""
+    ranges, rng = CommandRange(goal_m=3.0, speed_mps=(0.3, 3.0)), np.random.default_rng(0)
+    hard = np.isin(np.arange(BINS), (4, BINS - 1))
+    practice = practised(no_practice(), Practice(np.full(BINS, 1e4), np.where(hard, 100.0, 0.0)))
+    speeds = hard_targets(rng, practice, VELOCITY, 1000, ranges, ranges)
+    assert np.mean((speeds > -2.5) & (speeds <= -2.0)) > 0.9 and np.abs(speeds).max() <= 3.0
+    slow = hard_targets(rng, practice, VELOCITY, 1000, ranges, ramped(ranges, 0.0, 0.5))
+    assert np.abs(slow).max() <= 0.75, "unless they are beyond what is asked for"
+    goals = hard_targets(rng, practice, GOAL, 1000, ranges, ranges)
+    assert np.mean(goals > 3.0) > 0.9 and np.abs(goals).max() <= 3.0 * GOAL_EDGES[-1]
     faded = practised(practice, no_practice())
     np.testing.assert_allclose(faded.falls, 0.98 * practice.falls)
+
+
+def test_every_command_that_is_practised_has_its_bin():
+    ranges = CommandRange(goal_m=3.0, speed_mps=(0.3, 3.0))
+    kind = np.array([VELOCITY] * 5 + [GOAL] * 4 + [STAND])
+    relative = np.array([-2.2, -0.1, 0.1, 3.0, 9.0, -0.5, -2.0, 2.9, 17.0, 0.3])
+    assert command_bin(kind, relative, ranges).tolist() == [4, 0, 6, 11, 11, 12, 13, 16, 17, -1]

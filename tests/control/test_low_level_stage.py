@@ -10,11 +10,13 @@ import pytest
 from reinfer.bodies import HALF_CHEETAH, ROBOTS, CommandRange, robot
 from reinfer.control import low_level_policy
 from reinfer.control.commands import Commands, restrict
+from reinfer.control.curriculum import no_practice
+from reinfer.control.following import follow
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
 from reinfer.control.normalisation import init_moments
 from reinfer.control.ppo import update
-from reinfer.evaluation.low_level import evaluate_low_level, follow, unseen_commands
+from reinfer.evaluation.low_level import evaluate_low_level, unseen_commands
 from reinfer.runs.directory import RunDirectory
 from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.runs.loop import fit
@@ -190,7 +192,7 @@ def test_every_robot_trains_and_its_policy_remembers_the_timing(name, timing, tm
 
 
 def test_speeds_asked_for_grow_and_episodes_begin_at_speed():
-    stage = LowLevelStage(replace(SMALL, speed_ramp=0.5, moving_starts=1.0, relative_speed=True, hard_speeds=0.5))
+    stage = LowLevelStage(replace(SMALL, speed_ramp=0.5, moving_starts=1.0, relative_speed=True, hard_commands=0.5))
     fastest = []
     for iteration in (0, 50):
         stage.begin(iteration)
@@ -202,25 +204,42 @@ def test_speeds_asked_for_grow_and_episodes_begin_at_speed():
     assert same(whole, again)
 
 
-def test_standing_pays_and_falling_does_not():
-    """The same rollout earns ``alive_reward`` more at every step but those that end in a fall."""
+def test_a_fall_costs_more_as_training_goes_on():
+    """The same rollout earns less only where it ends in a fall: its cost, which grows until annealing begins."""
     rewards = {}
-    for alive in (0.0, 0.25):
-        stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64, alive_reward=alive))
-        stage.begin(0)
+    for cost in (0.0, 20.0):
+        settings = {"first_fall_cost": cost, "last_fall_cost": 2.0 * cost, "iterations": 100, "anneal_from": 0.5}
+        stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64, **settings))
+        stage.begin(25)
         rollout, _ = stage._collect(stage.init().learner, np.random.default_rng(0))
-        rewards[alive] = rollout.rewards
+        rewards[cost] = rollout.rewards
     assert 0 < rollout.terminal.sum() < rollout.terminal.size
-    np.testing.assert_allclose(rewards[0.25] - rewards[0.0], 0.25 * (1.0 - rollout.terminal), atol=1e-6)
+    np.testing.assert_allclose(rewards[20.0] - rewards[0.0], -30.0 * rollout.terminal, atol=1e-6)
+    assert [stage._demand(i, no_practice()).fall_cost for i in (0, 50, 99)] == [20.0, 40.0, 40.0]
 
 
-def test_every_step_under_a_speed_is_counted_and_every_fall():
+def test_every_step_under_a_command_is_counted_and_every_fall():
     stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64))
     stage.begin(0)
     rollout, metrics = stage._collect(stage.init().learner, np.random.default_rng(0))
     tried = stage.exercise.count()
-    assert 0 < tried.falls.sum() < metrics["falls"]
-    assert 0.4 < tried.steps.sum() / rollout.terminal.size < 0.6
+    assert tried.falls.sum() == metrics["falls"] > 0
+    assert tried.steps.sum() == rollout.terminal.size
+    assert 0.4 < tried.steps[:12].sum() / rollout.terminal.size < 0.6, "half of them are speeds"
+
+
+def test_some_goals_are_out_of_sight_and_some_commands_never_stay():
+    stage = LowLevelStage(replace(SMALL, simulations=400, far_goals=0.5, restless=0.25, episode_s=60.0))
+    stage.begin(0)
+    exercise = stage.exercise
+    distance = np.abs(exercise.commands.target - stage.simulation.task_state()[:, 0])[exercise.commands.kind == GOAL]
+    assert 0.4 < (distance > 4.0).mean() < 0.6 and distance.max() < 18.1
+    assert 0.2 < (exercise.change_rate > 10.0).mean() < 0.3
+    plain = LowLevelStage(replace(SMALL, simulations=400, episode_s=60.0))
+    plain.begin(0)
+    goals = plain.exercise.commands.kind == GOAL
+    assert np.abs(plain.exercise.commands.target - plain.simulation.task_state()[:, 0])[goals].max() <= 4.0
+    assert plain.exercise.change_rate.max() == 4.0
 
 
 def test_other_models_are_not_policies(tmp_path):

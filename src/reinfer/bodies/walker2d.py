@@ -11,13 +11,13 @@ WALKER2D = PlanarBody(
     timing="fast",
     tasks=TaskDistribution(
         (
-            ("velocity_forward", 1.0, 3.0),
-            ("velocity_backward", 1.0, 3.0),
+            ("velocity_forward", 1.0, 2.5),
+            ("velocity_backward", 1.0, 2.5),
             ("goal_forward", 2.0, 15.0),
             ("goal_backward", 2.0, 15.0),
         )
     ),
-    commands=CommandRange(goal_m=3.0, speed_mps=(0.3, 3.0)),
+    commands=CommandRange(goal_m=3.0, speed_mps=(0.3, 2.5)),
     # Gymnasium's and the published rule.
     fall_pitch_rad=1.0,
     standing_z_m=(0.8, 2.0),

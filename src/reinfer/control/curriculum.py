@@ -2,7 +2,7 @@
 
 A body that stands at rest meets a dilemma: the first attempts to run end in falls, which cost all later reward, so
 that standing still is a local optimum. Speeds that grow keep the next gait close to the last one; bodies that
-already move at a reset must either learn to keep going or to brake; speeds at which they fall are asked for more often.
+already move at a reset must either learn to keep going or to brake; commands under which they fall come more often.
 """
 
 from dataclasses import replace
@@ -11,20 +11,26 @@ from typing import NamedTuple
 import numpy as np
 
 from reinfer.bodies import CommandRange
-from reinfer.control.commands import Commands
-from reinfer.tasks import VELOCITY
+from reinfer.control.commands import Commands, largest_target
+from reinfer.tasks import GOAL, VELOCITY
 
 #: Share of the largest speed that is asked for at the start of a ramp.
 FIRST_SHARE = 0.25
 
-#: Into how many bins speeds are sorted, either way; what is kept of their counts from one iteration to the next; and
-#: the steps and falls that are taken for granted.
-SPEED_BINS, KEPT, PRIOR_STEPS, PRIOR_FALLS = 6, 0.98, 500.0, 0.5
+#: Into how many bins speeds are sorted, either way; upper edges of those of distances of goals, as shares of the
+#: largest that a policy can see; what is kept of counts from one iteration to the next; and the steps and falls that
+#: are taken for granted.
+SPEED_BINS, GOAL_EDGES, KEPT, PRIOR_STEPS, PRIOR_FALLS = 6, (1.0 / 3.0, 1.0, 6.0), 0.98, 500.0, 0.5
+_GOAL_BINS = len(GOAL_EDGES)
+
+#: Kinds of command that are practised, each with the first of its bins and how many it has either way.
+PRACTISED = {VELOCITY: (0, SPEED_BINS), GOAL: (2 * SPEED_BINS, _GOAL_BINS)}
+BINS = 2 * (SPEED_BINS + _GOAL_BINS)
 
 
 class Practice(NamedTuple):
-    """What came of speeds asked for, recent iterations counting most: ``steps`` and ``falls`` (2 * SPEED_BINS,),
-    backward speeds first, slow ones first."""
+    """What came of commands, recent iterations counting most: ``steps`` and ``falls`` (BINS,): speeds, then goals,
+    either with backward ones first, small ones first."""
 
     steps: np.ndarray
     falls: np.ndarray
@@ -32,13 +38,18 @@ class Practice(NamedTuple):
 
 def no_practice() -> Practice:
     """Nothing tried yet."""
-    return Practice(np.zeros(2 * SPEED_BINS), np.zeros(2 * SPEED_BINS))
+    return Practice(np.zeros(BINS), np.zeros(BINS))
 
 
-def speed_bin(speed, ranges: CommandRange) -> np.ndarray:
-    """Bins (N,) of speeds (N,) in m/s."""
-    share = np.minimum(np.abs(speed) / ranges.speed_mps[1], 1.0 - 1e-9)
-    return np.where(speed > 0, SPEED_BINS, 0) + (share * SPEED_BINS).astype(int)
+def command_bin(kind, relative, ranges: CommandRange) -> np.ndarray:
+    """Bins (N,) of commands of ``kind`` (N,): speeds in m/s, goals ``relative`` (N,) to where the body was, in m. Other
+    kinds have -1."""
+    found = np.full(len(kind), -1)
+    for known, (first, count) in PRACTISED.items():
+        share = np.abs(relative) / largest_target(known, ranges)
+        size = np.searchsorted(_upper_edges(known)[:-1], share, side="right")
+        found = np.where(kind == known, first + np.where(relative > 0, count, 0) + size, found)
+    return found
 
 
 def practised(practice: Practice, tried: Practice) -> Practice:
@@ -46,16 +57,27 @@ def practised(practice: Practice, tried: Practice) -> Practice:
     return Practice(*(KEPT * old + new for old, new in zip(practice, tried, strict=True)))
 
 
-def hard_speeds(rng: np.random.Generator, practice: Practice, count: int, ranges, asked) -> np.ndarray:
-    """Speeds (count,) in m/s, bins drawn in proportion to the falls per step in them.
+def hard_targets(rng: np.random.Generator, practice: Practice, kind: int, count: int, ranges, asked) -> np.ndarray:
+    """Speeds, or goals relative to the body, (count,), bins of ``kind`` drawn in proportion to the falls per step.
 
     Args:
         ranges, asked: commands of the whole run, which bins divide, and those asked for now, which limit speeds.
     """
-    rate = (practice.falls + PRIOR_FALLS) / (practice.steps + PRIOR_STEPS)
-    drawn = rng.choice(2 * SPEED_BINS, count, p=rate / rate.sum())
-    speed = (drawn % SPEED_BINS + rng.random(count)) / SPEED_BINS * ranges.speed_mps[1]
-    return np.where(drawn < SPEED_BINS, -1.0, 1.0) * np.minimum(speed, asked.speed_mps[1])
+    first, bins = PRACTISED[kind]
+    here = slice(first, first + 2 * bins)
+    rate = (practice.falls[here] + PRIOR_FALLS) / (practice.steps[here] + PRIOR_STEPS)
+    drawn = rng.choice(2 * bins, count, p=rate / rate.sum())
+    upper = _upper_edges(kind)
+    low, high = np.concatenate([[0.0], upper[:-1]])[drawn % bins], upper[drawn % bins]
+    size = (low + (high - low) * rng.random(count)) * largest_target(kind, ranges)
+    if kind == VELOCITY:
+        size = np.minimum(size, asked.speed_mps[1])
+    return np.where(drawn < bins, -1.0, 1.0) * size
+
+
+def _upper_edges(kind: int) -> np.ndarray:
+    """Of the bins of ``kind``, as shares of the largest target."""
+    return np.array(GOAL_EDGES) if kind == GOAL else np.arange(1, SPEED_BINS + 1) / SPEED_BINS
 
 
 def ramped(ranges: CommandRange, progress: float, ramp: float) -> CommandRange:
@@ -74,11 +96,11 @@ def ramped(ranges: CommandRange, progress: float, ramp: float) -> CommandRange:
 def starting_speed(rng: np.random.Generator, commands: Commands, ranges: CommandRange, share: float) -> np.ndarray:
     """Speeds (m/s) to be added to bodies at rest, shape (N,): a ``share`` of them moves, the others get zero.
 
-    Under a velocity command they move at half to all of what is commanded; under others at up to 0.6 of the largest
-    speed, either way.
+    Under a velocity command they move at half of what is commanded to half as fast again: a gait that has run away
+    must be caught, too. Under others they move at up to 0.6 of the largest speed, either way.
     """
     count, limit = len(commands.target), 0.6 * ranges.speed_mps[1]
-    commanded = commands.target * rng.uniform(0.5, 1.0, count)
+    commanded = commands.target * rng.uniform(0.5, 1.5, count)
     any_speed = rng.uniform(-limit, limit, count)
     moving = np.where(commands.kind == VELOCITY, commanded, any_speed)
     return np.where(rng.random(count) < share, moving, 0.0)

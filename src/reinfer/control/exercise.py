@@ -10,7 +10,7 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands, command_features
-from reinfer.control.curriculum import Practice, hard_speeds, no_practice, speed_bin, starting_speed
+from reinfer.control.curriculum import PRACTISED, Practice, command_bin, hard_targets, no_practice, starting_speed
 from reinfer.control.tracking import (
     SETTLING_S,
     RecentPeak,
@@ -20,28 +20,36 @@ from reinfer.control.tracking import (
     tracking_reward,
 )
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import JUMP, VELOCITY
+from reinfer.tasks import GOAL, JUMP
 
 #: Input columns that the value estimate has beyond those of the policy: the averaged error, the age of the command.
 CRITIC_INPUTS = 2
 
 
+#: How far goals may be, in units of what a policy can see; command changes per second of restless episodes.
+FARTHEST, RESTLESS_HZ = 6.0, 16.0
+
+
 class Terms(NamedTuple):
     """How episodes go and what they earn: time limit (s); share of episodes that begin at speed; whether speeds are
-    judged relative to the target; reward for not falling."""
+    judged relative to the target; share of goals that lie farther than a policy can see, so that bodies run at full
+    speed for long; share of episodes in which commands change all the time."""
 
     episode_s: float
     moving_starts: float
     relative_speed: bool
-    alive_reward: float
+    far_goals: float
+    restless: float
 
 
 class Demand(NamedTuple):
-    """What is asked for at present: commands out of ``ranges``, of speeds a ``hard_share`` as ``practice`` has it."""
+    """What is asked for at present: commands out of ``ranges``, of which a ``hard_share`` as ``practice`` has it; and
+    what a fall costs."""
 
     ranges: CommandRange
     hard_share: float
     practice: Practice
+    fall_cost: float
 
 
 class Exercise:
@@ -65,7 +73,9 @@ class Exercise:
         count = self.simulation.num_simulations
         self.simulation.reset(rng)
         self.age = rng.integers(0, self.episode_steps, count)
-        self.commands = draw_commands(rng, self.simulation.task_state()[:, 0], self.demand.ranges)
+        self.commands = Commands(np.zeros(count, int), np.zeros(count))
+        self.bins = np.zeros(count, int)
+        self._command(rng, np.arange(count))
         self._start_moving(rng, np.arange(count))
         self.change_rate = self._draw_change_rate(rng, count)
         self.average, self.command_age_s = np.zeros(count), np.zeros(count)
@@ -85,17 +95,16 @@ class Exercise:
         return np.nan_to_num(rows)
 
     def step(self, action) -> tuple[np.ndarray, np.ndarray]:
-        """One control step of ``action`` (N, A) in [-1, 1]: rewards, 0 for a fall, and who fell; both (N,)."""
+        """One control step of ``action`` (N, A) in [-1, 1]: rewards, minus its cost for a fall, and who fell, (N,) each."""
         before = self.simulation.task_state()
         self.simulation.step(action)
         self.age += 1
         fallen = self.simulation.fallen()
         earned = self._reward(before, self.simulation.task_state(), action)
-        runs = self.commands.kind == VELOCITY
-        bins = speed_bin(self.commands.target[runs], self.ranges)
-        np.add.at(self.tried.steps, bins, 1.0)
-        np.add.at(self.tried.falls, bins, fallen[runs])
-        return np.where(fallen, 0.0, earned), fallen
+        counts = self.bins >= 0
+        np.add.at(self.tried.steps, self.bins[counts], 1.0)
+        np.add.at(self.tried.falls, self.bins[counts], fallen[counts])
+        return np.where(fallen, -self.demand.fall_cost, earned), fallen
 
     def renew(self, rng: np.random.Generator, fallen, present):
         """Reset what fell or ran out of time, hand out new commands.
@@ -119,18 +128,26 @@ class Exercise:
         return over | changing, present
 
     def count(self) -> Practice:
-        """What came of speeds since the last call."""
+        """What came of commands since the last call."""
         tried, self.tried = self.tried, no_practice()
         return tried
 
     def _command(self, rng, ids) -> None:
         """Fresh commands for the simulations ``ids``."""
-        demand = self.demand
-        kind, target = draw_commands(rng, self.simulation.task_state()[ids, 0], demand.ranges)
+        demand, x = self.demand, self.simulation.task_state()[ids, 0]
+        kind, target = draw_commands(rng, x, demand.ranges)
+        relative = np.where(kind == GOAL, target - x, target)
+        if self.terms.far_goals:
+            far = (kind == GOAL) & (rng.random(len(ids)) < self.terms.far_goals)
+            distance = rng.uniform(1.0, FARTHEST, len(ids)) * self.ranges.goal_m
+            relative = np.where(far, np.where(relative > 0, distance, -distance), relative)
         if demand.hard_share:
-            chosen = (kind == VELOCITY) & (rng.random(len(ids)) < demand.hard_share)
-            target = np.where(chosen, hard_speeds(rng, demand.practice, len(ids), self.ranges, demand.ranges), target)
-        self.commands.kind[ids], self.commands.target[ids] = kind, target
+            hard = rng.random(len(ids)) < demand.hard_share
+            for known in PRACTISED:
+                targets = hard_targets(rng, demand.practice, known, len(ids), self.ranges, demand.ranges)
+                relative = np.where(hard & (kind == known), targets, relative)
+        self.bins[ids] = command_bin(kind, relative, self.ranges)
+        self.commands.kind[ids], self.commands.target[ids] = kind, np.where(kind == GOAL, x + relative, relative)
 
     def _start_moving(self, rng, ids) -> None:
         """Let some of the simulations ``ids`` begin at speed."""
@@ -138,10 +155,12 @@ class Exercise:
             commands = Commands(self.commands.kind[ids], self.commands.target[ids])
             self.simulation.push(ids, starting_speed(rng, commands, self.demand.ranges, self.terms.moving_starts))
 
-    @staticmethod
-    def _draw_change_rate(rng, count):
+    def _draw_change_rate(self, rng, count):
         """Command changes per second: mostly one in 4 s, sometimes as fast as a higher level may be."""
-        return rng.choice([0.25, 1.0, 4.0], count, p=[0.6, 0.25, 0.15])
+        rate = rng.choice([0.25, 1.0, 4.0], count, p=[0.6, 0.25, 0.15])
+        if self.terms.restless:
+            rate = np.where(rng.random(count) < self.terms.restless, RESTLESS_HZ, rate)
+        return rate
 
     def _reward(self, before, reached, action):
         """Advance the averaged error by one control step and score the step, shape (N,)."""
@@ -154,4 +173,4 @@ class Exercise:
         self.average = np.where(jumps, peak - self.commands.target, self.average)
         speed, relative = reached[:, 3], self.terms.relative_speed
         judged = (error, self.average, self.command_age_s, speed, self.commands, action)
-        return tracking_reward(*judged, self.demand.ranges, relative) + self.terms.alive_reward
+        return tracking_reward(*judged, self.demand.ranges, relative)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from reinfer.bodies import BodyId, CommandRange
+from reinfer.control.calibration import Calibration, calibrated
 from reinfer.control.commands import Commands, command_features
 from reinfer.control.networks import MLP, apply_mlp, mlp_arrays, mlp_from_arrays
 from reinfer.control.normalisation import Moments, normalise
@@ -32,6 +33,7 @@ class LowLevelPolicy:
         mlp: from normalised inputs to mean actions.
         sha256: digest of the model file, empty where it came from none.
         timing: of the physics it was trained with, by name; None: the body's own.
+        calibration: of its speeds, if they were calibrated.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class LowLevelPolicy:
         mlp: MLP,
         sha256: str = "",
         timing: str | None = None,
+        calibration: Calibration | None = None,
     ):
         self.body, self.ranges, self.sha256, self.timing = body, ranges, sha256, timing
+        self.calibration = calibration
         self._moments, self._mlp = moments, mlp
 
     @classmethod
@@ -54,16 +58,23 @@ class LowLevelPolicy:
         moments = Moments(*(jnp.asarray(model.arrays[f"moments/{field}"]) for field in Moments._fields))
         mlp = mlp_from_arrays("policy", model.arrays)
         timing = model.config.get("timing")
-        return cls(BodyId.from_dict(model.config), CommandRange(**ranges), moments, mlp, model.sha256, timing)
+        calibration = None
+        if model.config.get("calibrated", False):
+            calibration = Calibration(*(model.arrays[f"calibration/{field}"] for field in Calibration._fields))
+        body = BodyId.from_dict(model.config)
+        return cls(body, CommandRange(**ranges), moments, mlp, model.sha256, timing, calibration)
 
     def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
         """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
         arrays = {f"moments/{field}": np.asarray(a) for field, a in zip(Moments._fields, self._moments, strict=True)}
+        if self.calibration:
+            arrays |= {f"calibration/{field}": a for field, a in self.calibration._asdict().items()}
+        settings = {"timing": self.timing, "calibrated": self.calibration is not None, "ranges": asdict(self.ranges)}
         save_model(
             folder,
             kind=KIND,
             arrays=arrays | mlp_arrays("policy", self._mlp),
-            config=self.body.to_dict() | {"timing": self.timing, "ranges": asdict(self.ranges), "training": config},
+            config=self.body.to_dict() | settings | {"training": config},
             metrics=metrics,
             provenance=provenance,
         )
@@ -76,6 +87,8 @@ class LowLevelPolicy:
             task_state: task-space states (N, 6).
             commands: leaves (N,); out-of-range commands are clamped (``clamp_commands``).
         """
+        if self.calibration:
+            commands = calibrated(self.calibration, commands)
         features = command_features(task_state, commands, self.ranges)
         inputs = np.concatenate([np.asarray(observation, np.float32), features], axis=-1)
         return np.asarray(_mean_action(self._moments, self._mlp, inputs))

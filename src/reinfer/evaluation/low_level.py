@@ -4,6 +4,7 @@ import numpy as np
 
 from reinfer.bodies import Body
 from reinfer.control.commands import Commands, trained_kinds
+from reinfer.control.following import follow
 from reinfer.evaluation.jumps import recent_peak
 from reinfer.simulation import BatchSimulation
 from reinfer.tasks import GOAL, JUMP, KINDS, STAND, VELOCITY
@@ -26,23 +27,6 @@ def unseen_commands(kind: int, x, ranges, rng: np.random.Generator) -> Commands:
     sign = np.where(np.arange(len(x)) % 2 == 0, 1.0, -1.0)
     target = magnitude * sign if kind in (GOAL, VELOCITY, STAND) else magnitude
     return Commands(np.full(len(x), kind), np.asarray(x) + target if kind == GOAL else target)
-
-
-def follow(policy, simulation: BatchSimulation, commands: Commands, seconds: float):
-    """Run ``commands`` from where ``simulation`` is: (task states (T, N, 6), whether each ever fell (N,)).
-
-    A body whose physics diverged has fallen; its last finite state stands for the rest.
-    """
-    states, fallen = [], np.zeros(simulation.num_simulations, bool)
-    reached = simulation.task_state()
-    for _ in range(round(seconds / simulation.control_dt_s)):
-        action = policy.act(simulation.observation(), simulation.task_state(), commands)
-        simulation.step(action)
-        fallen |= simulation.fallen()
-        now = simulation.task_state()
-        reached = np.where(np.isfinite(now).all(-1, keepdims=True), now, reached)
-        states.append(reached)
-    return np.stack(states), fallen
 
 
 def evaluate_low_level(policy, body: Body, seed: int, *, per_kind: int = 128, threads: int = 0) -> dict:

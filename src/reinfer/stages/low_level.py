@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from reinfer.bodies import ALLOWED, robot
+from reinfer.control.calibration import calibrate
 from reinfer.control.commands import feature_size, restrict
 from reinfer.control.curriculum import Practice, no_practice, practised, ramped
 from reinfer.control.exercise import CRITIC_INPUTS, Demand, Exercise, Terms
@@ -35,8 +36,8 @@ from reinfer.runs.errors import ConfigError
 from reinfer.simulation import BatchSimulation
 from reinfer.tasks import KINDS
 
-#: Where annealing ends.
-FINAL_STD, FINAL_LEARNING_RATE = 0.03, 2e-5
+#: Where annealing of the learning rate ends.
+FINAL_LEARNING_RATE = 2e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +62,29 @@ class LowLevelConfig:
     anneal_from: float = setting(0.5, "fraction of the run after which exploration fades", low=0.0, high=1.0)
     relative_speed: bool = setting(False, "judge speeds relative to the target where far from it")
     speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
-    hard_speeds: float = setting(
-        0.0, "share of speeds drawn where bodies fall most often, until annealing", low=0.0, high=1.0
+    hard_commands: float = setting(
+        0.0, "share of commands drawn where bodies fall most often, until annealing", low=0.0, high=1.0
     )
-    alive_reward: float = setting(0.0, "added to the reward of every step without a fall", low=0.0)
+    far_goals: float = setting(0.0, "share of goals that lie farther than a policy can see", low=0.0, high=1.0)
+    restless: float = setting(0.0, "share of episodes in which commands change all the time", low=0.0, high=1.0)
+    first_fall_cost: float = setting(0.0, "taken from the reward of a fall at the start", low=0.0)
+    last_fall_cost: float = setting(0.0, "the same at the end, and from when annealing begins", low=0.0)
+    final_std: float = setting(0.03, "standard deviation of actions at the end", low=1e-3)
     moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
+    calibration_rounds: int = setting(0, "how often speeds are measured at the end, and commands corrected", low=0)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
 
 #: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of falling.
 _LEGGED = LowLevelConfig(
-    hard_speeds=0.4,
+    hard_commands=0.4,
+    far_goals=0.2,
+    restless=0.08,
+    first_fall_cost=25.0,
+    last_fall_cost=100.0,
+    final_std=0.08,
+    calibration_rounds=4,
     iterations=3300,
     discount=0.99,
     relative_speed=True,
@@ -92,9 +104,7 @@ PRESETS = {
     "hopper": replace(
         _LEGGED,
         body="hopper",
-        iterations=2800,
-        hard_speeds=0.0,
-        alive_reward=0.25,
+        iterations=3600,
         entropy_weight=0.006,
         speed_ramp=0.5,
     ),
@@ -168,8 +178,11 @@ class LowLevelStage:
 
         In the end all speeds should be asked for as often: accuracy at those that are easy is lost without practice.
         """
-        asked = ramped(self.ranges, iteration / self.iterations, self.config.speed_ramp)
-        return Demand(asked, self.config.hard_speeds * self._left(iteration), practice)
+        config, progress = self.config, iteration / self.iterations
+        asked = ramped(self.ranges, progress, config.speed_ramp)
+        grown = min(1.0, progress / config.anneal_from) if config.anneal_from else 1.0
+        fall_cost = config.first_fall_cost + (config.last_fall_cost - config.first_fall_cost) * grown
+        return Demand(asked, config.hard_commands * self._left(iteration), practice, fall_cost)
 
     # ---- one iteration: collect, update
 
@@ -193,7 +206,7 @@ class LowLevelStage:
             target_kl=np.float32(self.config.target_kl),
             entropy_weight=np.float32(self.config.entropy_weight * left),
             highest_learning_rate=np.float32(rate),
-            highest_std=np.float32(FINAL_STD ** (1.0 - left)),
+            highest_std=np.float32(self.config.final_std ** (1.0 - left)),
         )
 
     def _left(self, iteration: int) -> float:
@@ -232,6 +245,9 @@ class LowLevelStage:
         return LowLevelPolicy(self.body.id, self.ranges, moments, networks.policy, timing=self.body.timing)
 
     def export(self, state: LowLevelState, folder: Path, provenance: dict) -> None:
-        """Write the policy as a model folder."""
+        """Write the policy as a model folder, its speeds calibrated."""
         policy = self.policy(jax.device_get(state))
+        if rounds := self.config.calibration_rounds:
+            rng = random.generator(self.config.seed, "calibration")
+            policy.calibration = calibrate(policy, self.body, rng, rounds, self.config.threads)
         policy.save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)
