@@ -95,7 +95,7 @@ class Exercise:
         return np.nan_to_num(rows)
 
     def step(self, action) -> tuple[np.ndarray, np.ndarray]:
-        """One control step of ``action`` (N, A) in [-1, 1]: rewards, minus its cost for a fall, and who fell, (N,) each."""
+        """One control step of ``action`` (N, A) in [-1, 1]: rewards (minus its cost for a fall) and falls, (N,)."""
         before = self.simulation.task_state()
         self.simulation.step(action)
         self.age += 1
