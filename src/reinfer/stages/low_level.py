@@ -63,7 +63,7 @@ class LowLevelConfig:
     relative_speed: bool = setting(False, "judge speeds relative to the target where far from it")
     speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
     hard_commands: float = setting(
-        0.0, "share of commands drawn where bodies fall most often, until annealing", low=0.0, high=1.0
+        0.0, "share of commands drawn where bodies fall most often; half of it at the end", low=0.0, high=1.0
     )
     far_goals: float = setting(0.0, "share of goals that lie farther than a policy can see", low=0.0, high=1.0)
     restless: float = setting(0.0, "share of episodes in which commands change all the time", low=0.0, high=1.0)
@@ -76,7 +76,8 @@ class LowLevelConfig:
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
 
-#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of falling.
+#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of what makes
+#: them fall, long runs, commands that change at any moment, and falls that cost what they spoil, more and more.
 _LEGGED = LowLevelConfig(
     hard_commands=0.4,
     far_goals=0.2,
@@ -99,14 +100,14 @@ PRESETS = {
     "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
     "walker2d": replace(_LEGGED, body="walker2d"),
-    # A body on one foot falls for so long, whatever it does, that only a reward for standing makes falls cost anything;
-    # and it gives up on going backwards unless it keeps exploring. Practice of hard speeds cost it its long runs.
+    # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly.
     "hopper": replace(
         _LEGGED,
         body="hopper",
-        iterations=3600,
-        entropy_weight=0.006,
+        iterations=3400,
+        entropy_weight=0.003,
         speed_ramp=0.5,
+        anneal_from=0.5,
     ),
 }
 
@@ -176,13 +177,14 @@ class LowLevelStage:
     def _demand(self, iteration: int, practice: Practice) -> Demand:
         """What is asked for in ``iteration``.
 
-        In the end all speeds should be asked for as often: accuracy at those that are easy is lost without practice.
+        Hard commands fade to half of their share as training anneals: those that are easy need practice to be exact.
         """
         config, progress = self.config, iteration / self.iterations
         asked = ramped(self.ranges, progress, config.speed_ramp)
         grown = min(1.0, progress / config.anneal_from) if config.anneal_from else 1.0
         fall_cost = config.first_fall_cost + (config.last_fall_cost - config.first_fall_cost) * grown
-        return Demand(asked, config.hard_commands * self._left(iteration), practice, fall_cost)
+        hard_share = config.hard_commands * (0.5 + 0.5 * self._left(iteration))
+        return Demand(asked, hard_share, practice, fall_cost)
 
     # ---- one iteration: collect, update
 
