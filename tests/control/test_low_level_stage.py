@@ -218,6 +218,17 @@ def test_a_fall_costs_more_as_training_goes_on():
     assert [stage._demand(i, no_practice()).fall_cost for i in (0, 50, 99)] == [20.0, 40.0, 40.0]
 
 
+def test_speeds_are_learned_with_a_reserve_and_judged_by_what_is_promised():
+    stage = LowLevelStage(replace(SMALL, speed_reserve=1.5))
+    promised = HALF_CHEETAH.commands.speed_mps
+    assert stage.ranges.speed_mps == (promised[0], 1.5 * promised[1])
+    demand = stage._demand(0, no_practice())
+    assert demand.ranges == stage.ranges and demand.goal_speed == pytest.approx(0.8 * promised[1])
+    found = evaluate_low_level(stage.policy(stage.init()), HALF_CHEETAH, 0, per_kind=64, threads=1)
+    asked = [abs(row["target"]) for row in found["by_command"] if row["kind"] == "velocity"]
+    assert max(asked) <= promised[1]
+
+
 def test_every_step_under_a_command_is_counted_and_every_fall():
     stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64))
     stage.begin(0)

@@ -43,10 +43,11 @@ class Terms(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """What is asked for at present: commands out of ``ranges``, of which a ``hard_share`` as ``practice`` has it; and
-    what a fall costs."""
+    """What is asked for at present: commands out of ``ranges``, of which a ``hard_share`` as ``practice`` has it; at
+    what speed goals are approached from afar (m/s); and what a fall costs."""
 
     ranges: CommandRange
+    goal_speed: float
     hard_share: float
     practice: Practice
     fall_cost: float
@@ -173,4 +174,4 @@ class Exercise:
         self.average = np.where(jumps, peak - self.commands.target, self.average)
         speed, relative = reached[:, 3], self.terms.relative_speed
         judged = (error, self.average, self.command_age_s, speed, self.commands, action)
-        return tracking_reward(*judged, self.demand.ranges, relative)
+        return tracking_reward(*judged, self.demand.goal_speed, relative)

@@ -39,6 +39,9 @@ from reinfer.tasks import KINDS
 #: Where annealing of the learning rate ends.
 FINAL_LEARNING_RATE = 2e-5
 
+#: Speed at which goals are approached from afar, as a share of the highest promised.
+GOAL_SHARE = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class LowLevelConfig:
@@ -62,6 +65,7 @@ class LowLevelConfig:
     anneal_from: float = setting(0.5, "fraction of the run after which exploration fades", low=0.0, high=1.0)
     relative_speed: bool = setting(False, "judge speeds relative to the target where far from it")
     speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
+    speed_reserve: float = setting(1.0, "speeds are learned up to so many times the highest promised", low=1.0)
     hard_commands: float = setting(
         0.0, "share of commands drawn where bodies fall most often; half of it at the end", low=0.0, high=1.0
     )
@@ -100,12 +104,14 @@ PRESETS = {
     "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
     "walker2d": replace(_LEGGED, body="walker2d"),
-    # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly.
+    # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly; and it cannot stop
+    # itself where it is faster than anything it was ever asked for.
     "hopper": replace(
         _LEGGED,
         body="hopper",
         iterations=3400,
-        entropy_weight=0.003,
+        speed_reserve=1.25,
+        entropy_weight=0.004,
         speed_ramp=0.5,
         anneal_from=0.5,
     ),
@@ -133,7 +139,9 @@ class LowLevelStage:
                 f" = {config.simulations * config.horizon}"
             )
         self.body = robot(config.body, config.timing)
-        self.ranges = restrict(self.body.commands, config.kinds)
+        promised = restrict(self.body.commands, config.kinds)
+        low, high = promised.speed_mps
+        self.ranges = replace(promised, speed_mps=(low, high * config.speed_reserve))
         self.iterations = config.iterations
         self.sync_interval = 25
         self.steps_per_iteration = config.simulations * config.horizon
@@ -184,7 +192,8 @@ class LowLevelStage:
         grown = min(1.0, progress / config.anneal_from) if config.anneal_from else 1.0
         fall_cost = config.first_fall_cost + (config.last_fall_cost - config.first_fall_cost) * grown
         hard_share = config.hard_commands * (0.5 + 0.5 * self._left(iteration))
-        return Demand(asked, hard_share, practice, fall_cost)
+        goal_speed = GOAL_SHARE * asked.speed_mps[1] / config.speed_reserve
+        return Demand(asked, goal_speed, hard_share, practice, fall_cost)
 
     # ---- one iteration: collect, update
 
