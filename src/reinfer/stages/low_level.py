@@ -104,8 +104,8 @@ PRESETS = {
     "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
     "walker2d": replace(_LEGGED, body="walker2d"),
-    # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly; and it cannot stop
-    # itself where it is faster than anything it was ever asked for.
+    # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly, and cannot brake
+    # where it is faster than anything it was ever asked for.
     "hopper": replace(
         _LEGGED,
         body="hopper",
