@@ -67,7 +67,7 @@ class LowLevelConfig:
     speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
     speed_reserve: float = setting(1.0, "speeds are learned up to so many times the highest promised", low=1.0)
     hard_commands: float = setting(
-        0.0, "share of commands drawn where bodies fall most often; half of it at the end", low=0.0, high=1.0
+        0.0, "share of commands drawn where bodies fail most often; half of it at the end", low=0.0, high=1.0
     )
     far_goals: float = setting(0.0, "share of goals that lie farther than a policy can see", low=0.0, high=1.0)
     restless: float = setting(0.0, "share of episodes in which commands change all the time", low=0.0, high=1.0)
@@ -80,8 +80,8 @@ class LowLevelConfig:
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
 
-#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of what makes
-#: them fall, long runs, commands that change at any moment, and falls that cost what they spoil, more and more.
+#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of what they
+#: fail at, long runs, commands that change at any moment, and falls that cost what they spoil, more and more.
 _LEGGED = LowLevelConfig(
     hard_commands=0.4,
     far_goals=0.2,
@@ -119,7 +119,7 @@ PRESETS = {
 
 
 class LowLevelState(NamedTuple):
-    """What is learned, and at which speeds bodies fell while learning."""
+    """What is learned, and at which commands bodies failed while learning."""
 
     learner: LearnerState
     practice: Practice
