@@ -61,11 +61,11 @@ def test_commands_that_bodies_fail_at_are_given_more_often():
     ranges, rng = CommandRange(goal_m=3.0, speed_mps=(0.3, 3.0)), np.random.default_rng(0)
     hard = np.isin(np.arange(BINS), (4, BINS - 1))
     practice = practised(no_practice(), Practice(np.full(BINS, 1e4), np.where(hard, 100.0, 0.0)))
-    speeds = hard_targets(rng, practice, VELOCITY, 1000, ranges, ranges)
+    speeds = hard_targets(rng, practice, VELOCITY, 1000, ranges, 3.0)
     assert np.mean((speeds > -2.5) & (speeds <= -2.0)) > 0.9 and np.abs(speeds).max() <= 3.0
-    slow = hard_targets(rng, practice, VELOCITY, 1000, ranges, ramped(ranges, 0.0, 0.5))
+    slow = hard_targets(rng, practice, VELOCITY, 1000, ranges, 0.75)
     assert np.abs(slow).max() <= 0.75, "unless they are beyond what is asked for"
-    goals = hard_targets(rng, practice, GOAL, 1000, ranges, ranges)
+    goals = hard_targets(rng, practice, GOAL, 1000, ranges, 3.0)
     assert np.mean(goals > 3.0) > 0.9 and np.abs(goals).max() <= 3.0 * GOAL_EDGES[-1]
     faded = practised(practice, no_practice())
     np.testing.assert_allclose(faded.failures, 0.98 * practice.failures)

@@ -223,7 +223,7 @@ def test_speeds_are_learned_with_a_reserve_and_judged_by_what_is_promised():
     promised = HALF_CHEETAH.commands.speed_mps
     assert stage.ranges.speed_mps == (promised[0], 1.5 * promised[1])
     demand = stage._demand(0, no_practice())
-    assert demand.ranges == stage.ranges and demand.goal_speed == pytest.approx(0.8 * promised[1])
+    assert demand.ranges == stage.ranges and demand.promised == pytest.approx(promised[1])
     found = evaluate_low_level(stage.policy(stage.init()), HALF_CHEETAH, 0, per_kind=64, threads=1)
     asked = [abs(row["target"]) for row in found["by_command"] if row["kind"] == "velocity"]
     assert max(asked) <= promised[1]

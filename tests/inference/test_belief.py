@@ -4,8 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from reinfer.inference.belief import NEAR, refine_target
-from reinfer.inference.context import RowLayout
+from reinfer.inference.belief import NEAR, explained_target, refine_target
+from reinfer.inference.context import ContextWindow, RowLayout, make_rows
+from reinfer.tasks import Tasks, reward
 
 VELOCITY_FORWARD, VELOCITY_BACKWARD, GOAL_FORWARD, GOAL_BACKWARD = range(4)
 
@@ -63,3 +64,43 @@ def test_a_reward_of_minus_one_stays_finite():
     """Where the value is zero, or twice the target, one candidate is infinite."""
     found = refine_target(jnp.array([[1.5, -2.0, 5.0, -7.0]]), jnp.array([[0.0, 0.0, -1.0, 0.0, 0.0]]))
     assert np.isfinite(np.asarray(found)).all()
+
+
+def rows_of(family, target, values):
+    """A window (1, T, 5) of one task whose channel passes through ``values``, m or m/s."""
+    tasks = Tasks(jnp.full(len(values), family), jnp.full(len(values), target))
+    states = jnp.zeros((len(values), 6)).at[:, jnp.array([0, 3])].set(jnp.asarray(values)[:, None])
+    rows = make_rows(jnp.zeros_like(states), reward(tasks, states), states)
+    return ContextWindow(rows[None], jnp.array([len(values)]))
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@pytest.mark.parametrize(("family", "target"), [(0, 1.5), (1, -2.0), (2, 9.0), (3, -13.7)])
+def test_a_millimetre_tells_the_side(family, target, side):
+    """A body 0.4 beside its target, believed to be on the other side, moves by 2 mm (or mm/s)."""
+    at = target + 0.4 * side
+    window = rows_of(family, target, np.linspace(at, at + 0.002, 4))
+    wrong = jnp.full((1, 4), target + 0.8 * side)
+    found = explained_target(wrong, window, jnp.array([0]))
+    assert found[0, family] == pytest.approx(target, rel=1e-3)
+
+
+def test_rest_and_noise_leave_the_encoder_its_word():
+    believed = jnp.array([[1.5, -2.0, 5.0, -7.0]])
+    resting = rows_of(GOAL_FORWARD, 9.0, np.full(8, 8.0))
+    np.testing.assert_array_equal(explained_target(believed, resting, jnp.array([0])), believed)
+    moving = rows_of(GOAL_FORWARD, 9.0, np.linspace(8.0, 8.2, 8))
+    noise = 0.02 * np.random.default_rng(0).standard_normal(8)
+    noisy = moving._replace(rows=moving.rows.at[0, :, 2].add(noise))
+    np.testing.assert_array_equal(explained_target(believed, noisy, jnp.array([0])), believed)
+
+
+def test_only_rows_since_the_change_count():
+    """Rows of an old task before those of the present one: no target explains both."""
+    old = rows_of(GOAL_FORWARD, 20.0, np.linspace(5.0, 5.5, 6))
+    new = rows_of(GOAL_BACKWARD, -4.0, np.linspace(5.5, 5.6, 4))
+    window = ContextWindow(jnp.concatenate([old.rows, new.rows], axis=1), jnp.array([10]))
+    believed = jnp.array([[1.5, -2.0, 5.0, -9.0]])
+    since = explained_target(believed, window, jnp.array([6]))
+    assert since[0, GOAL_BACKWARD] == pytest.approx(-4.0, rel=1e-3)
+    np.testing.assert_array_equal(explained_target(believed, window, jnp.array([0])), believed)

@@ -58,11 +58,14 @@ def practised(practice: Practice, tried: Practice) -> Practice:
     return Practice(*(KEPT * old + new for old, new in zip(practice, tried, strict=True)))
 
 
-def hard_targets(rng: np.random.Generator, practice: Practice, kind: int, count: int, ranges, asked) -> np.ndarray:
+def hard_targets(
+    rng: np.random.Generator, practice: Practice, kind: int, count: int, ranges: CommandRange, highest: float
+) -> np.ndarray:
     """Speeds, or goals relative to the body, (count,), bins of ``kind`` drawn in proportion to the failures per step.
 
     Args:
-        ranges, asked: commands of the whole run, which bins divide, and those asked for now, which limit speeds.
+        ranges: commands of the whole run, which bins divide.
+        highest: limits speeds, m/s. Those that a body cannot do at all must not use up all practice.
     """
     first, bins = PRACTISED[kind]
     here = slice(first, first + 2 * bins)
@@ -72,7 +75,7 @@ def hard_targets(rng: np.random.Generator, practice: Practice, kind: int, count:
     low, high = np.concatenate([[0.0], upper[:-1]])[drawn % bins], upper[drawn % bins]
     size = (low + (high - low) * rng.random(count)) * largest_target(kind, ranges)
     if kind == VELOCITY:
-        size = np.minimum(size, asked.speed_mps[1])
+        size = np.minimum(size, highest)
     return np.where(drawn < bins, -1.0, 1.0) * size
 
 

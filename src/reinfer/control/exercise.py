@@ -29,6 +29,9 @@ CRITIC_INPUTS = 2
 #: How far goals may be, in units of what a policy can see; command changes per second of restless episodes.
 FARTHEST, RESTLESS_HZ = 6.0, 16.0
 
+#: Speed at which goals are approached from afar, as a share of the highest promised.
+GOAL_SHARE = 0.8
+
 #: A speed is not the one asked for if off by more than this share and this much (m/s); so many seconds are a failure.
 OFF_SHARE, OFF_MPS, FAILURE_S = 0.3, 0.1, 2.0
 
@@ -46,11 +49,11 @@ class Terms(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """What is asked for at present: commands out of ``ranges``, of which a ``hard_share`` as ``practice`` has it; at
-    what speed goals are approached from afar (m/s); and what a fall costs."""
+    """What is asked for at present: commands out of ``ranges``, of which a ``hard_share`` as ``practice`` has it, up to
+    the speed ``promised`` (m/s); and what a fall costs."""
 
     ranges: CommandRange
-    goal_speed: float
+    promised: float
     hard_share: float
     practice: Practice
     fall_cost: float
@@ -154,7 +157,7 @@ class Exercise:
         if demand.hard_share:
             hard = rng.random(len(ids)) < demand.hard_share
             for known in PRACTISED:
-                targets = hard_targets(rng, demand.practice, known, len(ids), self.ranges, demand.ranges)
+                targets = hard_targets(rng, demand.practice, known, len(ids), self.ranges, demand.promised)
                 relative = np.where(hard & (kind == known), targets, relative)
         self.bins[ids] = command_bin(kind, relative, self.ranges)
         self.commands.kind[ids], self.commands.target[ids] = kind, np.where(kind == GOAL, x + relative, relative)
@@ -183,4 +186,4 @@ class Exercise:
         self.average = np.where(jumps, peak - self.commands.target, self.average)
         speed, relative = reached[:, 3], self.terms.relative_speed
         judged = (error, self.average, self.command_age_s, speed, self.commands, action)
-        return tracking_reward(*judged, self.demand.goal_speed, relative)
+        return tracking_reward(*judged, GOAL_SHARE * self.demand.promised, relative)

@@ -13,10 +13,10 @@ import numpy as np
 
 from reinfer.bodies import TOYS, Toy1d, ToyBody
 from reinfer.control.belief_policy import BeliefPolicy, init_policy, policy_action
-from reinfer.inference.belief import Belief, Inference, belief_of
+from reinfer.inference.belief import Belief, Inference, belief_of, explained_target
 from reinfer.inference.context import WINDOW, ContextWindow, RowLayout
 from reinfer.inference.decoder import TargetScale, init_decoder
-from reinfer.inference.encoder import carry_of_window, init_encoder
+from reinfer.inference.encoder import Carry, carry_of_window, init_encoder
 from reinfer.inference.forgetting import carry_since_change
 from reinfer.inference.melts_networks import melts_act, melts_infer, melts_template
 from reinfer.inference.mixture import MixturePrior, standard_normal_prior
@@ -65,11 +65,18 @@ def toy_of(sizes: dict) -> ToyBody:
 
 
 def _belief_infer(params: BeliefAgent, window: ContextWindow) -> Belief:
-    return belief_of(params.inference, carry_of_window(params.inference.encoder, window), params.scale)
+    since = window.rows.shape[1] - window.count
+    return _explained(params, window, carry_of_window(params.inference.encoder, window), since)
 
 
 def _belief_forgetting(params: BeliefAgent, window: ContextWindow) -> Belief:
-    return belief_of(params.inference, carry_since_change(params.inference, window, params.scale), params.scale)
+    return _explained(params, window, *carry_since_change(params.inference, window, params.scale))
+
+
+def _explained(params: BeliefAgent, window: ContextWindow, carry: Carry, since) -> Belief:
+    belief = belief_of(params.inference, carry, params.scale)
+    target = explained_target(belief.target, window, since, params.inference.encoder.layout)
+    return belief._replace(target=target)
 
 
 def _belief_act(params: BeliefAgent, body: ToyBody, state, belief: Belief) -> jax.Array:

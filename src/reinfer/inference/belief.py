@@ -5,11 +5,16 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from reinfer.inference.context import LINE_ROWS, RowLayout
+from reinfer.inference.context import LINE_ROWS, ContextWindow, RowLayout
 from reinfer.inference.decoder import Decoder, TargetScale, decode_family, decode_target
 from reinfer.inference.encoder import Carry, Encoder, read
 from reinfer.tasks import JUMP
 from reinfer.tasks.families import FAMILY_KIND
+from reinfer.tasks.rewards import reward_of_value
+
+#: A target explains rows if it is off by at most this much per reward, and the other possible one by ``FARTHER`` times
+#: as much and by no less than ``FAINTEST``: below that rounding decides.
+EXACT, FARTHER, FAINTEST = 3e-3, 2.0, 2e-5
 
 #: How close, relative to it, a target that the newest reward allows must be to the decoded one to replace it.
 NEAR = 0.1
@@ -51,12 +56,35 @@ def refine_target(target, row, layout: RowLayout = LINE_ROWS) -> jax.Array:
     of the target one is on is for the encoder to remember; how far away it is, a network need not guess. A body that
     rests a little beside its target is so told to move, and finds out if the side was wrong.
     """
-    reached, reward = rewarded_value(row, layout), row[..., len(layout.channels), None]
-    below, above = 1.0 + reward, 1.0 - reward
-    candidates = jnp.stack([reached / jnp.where(jnp.abs(below) > 1e-3, below, 1e-3), reached / above])
+    candidates = possible_targets(row, layout)
     distance = jnp.abs(candidates - target)
     closest = jnp.where(distance[0] < distance[1], candidates[0], candidates[1])
     return jnp.where(distance.min(0) < NEAR * jnp.abs(target), closest, target)
+
+
+def possible_targets(row, layout: RowLayout = LINE_ROWS) -> jax.Array:
+    """The two targets (2, N, F) that the reward in a row (N, R) leaves."""
+    reached, reward = rewarded_value(row, layout), row[..., len(layout.channels), None]
+    below, above = 1.0 + reward, 1.0 - reward
+    return jnp.stack([reached / jnp.where(jnp.abs(below) > 1e-3, below, 1e-3), reached / above])
+
+
+def explained_target(target, window: ContextWindow, since, layout: RowLayout = LINE_ROWS) -> jax.Array:
+    """Targets (N, F) put on the right side where rows from index ``since`` (N,) on tell it exactly.
+
+    Of the two targets that the newest reward leaves, only the true one gives the rewards of the other rows too, as soon
+    as the body has moved at all. An encoder sees millimetres badly: one that takes a wrong side at rest, and sees it
+    only when it has gone far towards it, goes to and fro. Rewards that no target explains leave ``target`` as it is.
+    """
+    candidates = possible_targets(window.rows[:, -1], layout)
+    value, reward = rewarded_value(window.rows, layout), window.rows[..., len(layout.channels), None]
+    counts = (jnp.arange(window.rows.shape[1]) >= since[:, None])[..., None]
+    sides = jnp.broadcast_to(candidates[:, :, None], (2, *value.shape))
+    error = jnp.abs(reward - reward_of_value(value, sides)) * counts
+    error = error.sum(2) / jnp.maximum(counts.sum(1), 1)
+    low, high = error.min(0), error.max(0)
+    tells = (low < EXACT) & (high > FARTHER * low) & (high > FAINTEST)
+    return jnp.where(tells, jnp.where(error[0] < error[1], candidates[0], candidates[1]), target)
 
 
 def rewarded_value(row, layout: RowLayout = LINE_ROWS) -> jax.Array:

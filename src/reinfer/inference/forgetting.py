@@ -43,8 +43,9 @@ def numbers_of_rows(width: int) -> np.ndarray:
     return np.array(numbers, np.int32)
 
 
-def carry_since_change(inference: Inference, window: ContextWindow, scale: TargetScale) -> Carry:
-    """The encoder's carry after those rows of ``window`` that are of the present task (all, if it did not change)."""
+def carry_since_change(inference: Inference, window: ContextWindow, scale: TargetScale) -> tuple[Carry, jax.Array]:
+    """The encoder's carry after those rows of ``window`` that are of the present task (all, if it did not change), and
+    the index (N,) of the first of them."""
     encoder = inference.encoder
     count, width = window.rows.shape[:2]
     # One hypothesis is that all rows are of one task, the others begin anew at some row; (N, H).
@@ -69,4 +70,5 @@ def carry_since_change(inference: Inference, window: ContextWindow, scale: Targe
     until = jnp.concatenate([jnp.zeros((1, count)), jnp.cumsum(cost[..., 0], axis=0)])
     before = jnp.take_along_axis(until.T, begin, axis=1)
     best = jnp.argmin(before + cost.sum(0) + CHANGE * (begin > first), axis=1)
-    return jax.tree.map(lambda leaf: leaf.reshape(count, hypotheses, -1)[jnp.arange(count), best], carry)
+    since = begin[jnp.arange(count), best]
+    return jax.tree.map(lambda leaf: leaf.reshape(count, hypotheses, -1)[jnp.arange(count), best], carry), since

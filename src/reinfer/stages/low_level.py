@@ -39,9 +39,6 @@ from reinfer.tasks import KINDS
 #: Where annealing of the learning rate ends.
 FINAL_LEARNING_RATE = 2e-5
 
-#: Speed at which goals are approached from afar, as a share of the highest promised.
-GOAL_SHARE = 0.8
-
 
 @dataclass(frozen=True, slots=True)
 class LowLevelConfig:
@@ -109,9 +106,9 @@ PRESETS = {
     "hopper": replace(
         _LEGGED,
         body="hopper",
-        iterations=3400,
+        iterations=3300,
         speed_reserve=1.25,
-        entropy_weight=0.004,
+        entropy_weight=0.006,
         speed_ramp=0.5,
         anneal_from=0.5,
     ),
@@ -192,8 +189,7 @@ class LowLevelStage:
         grown = min(1.0, progress / config.anneal_from) if config.anneal_from else 1.0
         fall_cost = config.first_fall_cost + (config.last_fall_cost - config.first_fall_cost) * grown
         hard_share = config.hard_commands * (0.5 + 0.5 * self._left(iteration))
-        goal_speed = GOAL_SHARE * asked.speed_mps[1] / config.speed_reserve
-        return Demand(asked, goal_speed, hard_share, practice, fall_cost)
+        return Demand(asked, asked.speed_mps[1] / config.speed_reserve, hard_share, practice, fall_cost)
 
     # ---- one iteration: collect, update
 
