@@ -1,0 +1,83 @@
+"""Serving the page: one address, one session stepped in real time, an orderly end."""
+
+import contextlib
+import io
+import socket
+import time
+
+import numpy as np
+import viser
+
+from reinfer.runs.errors import ConfigError, RunError
+from reinfer.runs.signals import watch
+from reinfer.viewing.live.pacing import Pacer
+from reinfer.viewing.live.page import Page
+from reinfer.viewing.live.session import Session
+
+#: The robot is shown at least so often, between control steps too where these are longer.
+STATES_PER_S = 40
+
+#: How long a paused session sleeps before it asks what is wanted.
+_IDLE_S = 0.03
+
+
+class LocalServer(viser.ViserServer):
+    """A viser server that no tab can have published elsewhere."""
+
+    def request_share_url(self, verbose: bool = True) -> None:
+        """Refused: the page is seen where ``host`` says, and nowhere else."""
+
+
+def open_server(host: str, port: int) -> LocalServer:
+    """A server at ``host`` and ``port``, 0 for any free one. Raises ConfigError if it cannot listen there."""
+    try:
+        with socket.create_server((host, port)) as probe:
+            port = probe.getsockname()[1]
+    except socket.gaierror as error:
+        raise ConfigError(f"host: {host!r} is not an address of this machine ({error.strerror})") from error
+    except OSError as error:
+        hint = "another --port, or 0 for any that is free" if port else "127.0.0.1 or an address of this machine"
+        raise ConfigError(f"port: cannot listen at {host}:{port} ({error.strerror}); allowed: {hint}") from error
+    # It would announce itself in a frame of its own.
+    with contextlib.redirect_stdout(io.StringIO()):
+        server = LocalServer(host=host, port=port, verbose=False)
+    if server.get_port() != port:
+        server.stop()
+        raise RunError(f"port: {port} was taken by somebody else meanwhile; try again")
+    return server
+
+
+def serve(server: LocalServer, session: Session, bodies: tuple[str, ...], seconds: float = np.inf) -> Pacer:
+    """Step and show ``session`` in real time until a stop signal, or for ``seconds``; returns what was measured.
+
+    Prints the address once the page is there.
+    """
+    with watch("closing the page") as stop:
+        now = session.tick()
+        page = Page(server, session, bodies, now)
+        print(f"reinfer view: http://{server.get_host()}:{server.get_port()}  (Ctrl-C ends it)", flush=True)
+        pacer, until = Pacer(), time.monotonic() + seconds
+        while not stop and time.monotonic() < until:
+            now, before = session.tick(), now
+            if now.paused or now.body != before.body:
+                page.show(now, "paused")
+                page.pose(now.frames[-1], float(now.task_state[0]))
+                time.sleep(_IDLE_S)
+                pacer.restart()
+                continue
+            page.show(now, pacer.words())
+            start = before.task_state[0] if now.episode == before.episode else now.task_state[0]
+            _show_frames(page, pacer, now, float(start), session.control_dt_s)
+        return pacer
+
+
+def _show_frames(page: Page, pacer: Pacer, now, start: float, control_dt_s: float) -> None:
+    """The states of one control step, each at its time; the robot goes from ``start`` to where it is in m."""
+    frames = now.frames
+    shown = min(len(frames), max(1, round(STATES_PER_S * control_dt_s)))
+    for index in range(shown):
+        share = (index + 1) / shown
+        pacer.wait(control_dt_s / shown)
+        page.pose(frames[round(share * len(frames)) - 1], start + share * (float(now.task_state[0]) - start))
+        pacer.shown()
+    pacer.stepped(control_dt_s)
