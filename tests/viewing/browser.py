@@ -3,8 +3,10 @@
 import base64
 import contextlib
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -108,7 +110,8 @@ def browser(folder):
     drawing = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
     program = [find_browser(), *options, *drawing, f"--user-data-dir={folder}", "about:blank"]
     with open(folder / "stderr.txt", "w") as said:
-        process = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=said)
+        # Debian's program is a script that waits for the browser: a group of its own ends with it.
+        process = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True)
     opened = None
     try:
         until = time.monotonic() + 60
@@ -121,5 +124,5 @@ def browser(folder):
     finally:
         if opened is not None:
             opened.close()
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=30)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from reinfer.bodies import ALLOWED, robot
 from reinfer.cli.parsing import parse
-from reinfer.cli.transfer import LEARNED, RELEARNED, TOY, TransferOptions, prepare
+from reinfer.cli.transfer import LEARNED, RELEARNED, TOY, TransferOptions, check_models, prepare
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import shipped_models
 from reinfer.runs.errors import ConfigError
@@ -45,10 +45,10 @@ class ViewOptions:
 def run(arguments: list[str]) -> int:
     """Serve the page until a stop signal; returns the exit code."""
     options = validate(parse(ViewOptions, "reinfer view", arguments))
-    if options.policy == RELEARNED and not options.high and f"{options.body}/high/seed0" not in shipped_models():
-        raise ConfigError(
-            f"policy: {RELEARNED!r} needs high, a relearned high level: none is shipped for {options.body}"
-        )
+    chosen = transfer_options(options, options.body)
+    check_models(chosen)
+    if options.policy == RELEARNED != chosen.policy:
+        raise ConfigError(f"policy: {RELEARNED!r} needs high: no relearned high level is shipped for {options.body!r}")
     try:
         from reinfer.viewing.live.server import open_server, serve
     except ModuleNotFoundError as missing:

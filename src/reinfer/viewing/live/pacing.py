@@ -11,11 +11,14 @@ _WINDOW_S = 2.0
 
 
 class Pacer:
-    """Waits for the time of each state and measures: states per second, lag, simulated over real time."""
+    """Waits for the time of each state and measures how well that is kept.
+
+    ``lags_s`` how late every state was; ``slips`` schedules given up; ``simulated_s`` seconds simulated in all.
+    """
 
     def __init__(self):
         self.lags_s: list[float] = []
-        self.slips = 0
+        self.slips, self.simulated_s = 0, 0.0
         self.restart()
 
     def restart(self) -> None:
@@ -42,6 +45,7 @@ class Pacer:
 
     def stepped(self, seconds: float) -> None:
         """So much of simulated time has gone by."""
+        self.simulated_s += seconds
         self._keep(self._steps, (time.monotonic(), seconds))
 
     @property

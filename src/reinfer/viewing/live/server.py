@@ -4,8 +4,8 @@ import contextlib
 import io
 import socket
 import time
+from collections.abc import Callable
 
-import numpy as np
 import viser
 
 from reinfer.runs.errors import ConfigError, RunError
@@ -31,7 +31,8 @@ class LocalServer(viser.ViserServer):
 def open_server(host: str, port: int) -> LocalServer:
     """A server at ``host`` and ``port``, 0 for any free one. Raises ConfigError if it cannot listen there."""
     try:
-        with socket.create_server((host, port)) as probe:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family) as probe:
             port = probe.getsockname()[1]
     except socket.gaierror as error:
         raise ConfigError(f"host: {host!r} is not an address of this machine ({error.strerror})") from error
@@ -47,28 +48,31 @@ def open_server(host: str, port: int) -> LocalServer:
     return server
 
 
-def serve(server: LocalServer, session: Session, bodies: tuple[str, ...], seconds: float = np.inf) -> Pacer:
-    """Step and show ``session`` in real time until a stop signal, or for ``seconds``; returns what was measured.
-
-    Prints the address once the page is there.
-    """
+def serve(server: LocalServer, session: Session, bodies: tuple[str, ...]) -> None:
+    """Step and show ``session`` in real time until a stop signal. Prints the address once the page is there."""
     with watch("closing the page") as stop:
-        now = session.tick()
-        page = Page(server, session, bodies, now)
-        print(f"reinfer view: http://{server.get_host()}:{server.get_port()}  (Ctrl-C ends it)", flush=True)
-        pacer, until = Pacer(), time.monotonic() + seconds
-        while not stop and time.monotonic() < until:
-            now, before = session.tick(), now
-            if now.paused or now.body != before.body:
-                page.show(now, "paused")
-                page.pose(now.frames[-1], float(now.task_state[0]))
-                time.sleep(_IDLE_S)
-                pacer.restart()
-                continue
-            page.show(now, pacer.words())
-            start = before.task_state[0] if now.episode == before.episode else now.task_state[0]
-            _show_frames(page, pacer, now, float(start), session.control_dt_s)
-        return pacer
+        page = Page(server, session, bodies, session.tick())
+        host = server.get_host()
+        address = f"http://{f'[{host}]' if ':' in host else host}:{server.get_port()}"
+        print(f"reinfer view: {address}  (Ctrl-C ends it)", flush=True)
+        play(page, session, lambda: bool(stop))
+
+
+def play(page: Page, session: Session, over: Callable[[], bool]) -> Pacer:
+    """Step ``session`` and show it on ``page`` in real time until ``over()``; returns what was measured."""
+    pacer, now = Pacer(), session.tick()
+    while not over():
+        now, before = session.tick(), now
+        if now.paused or now.body != before.body:
+            page.show(now, "")
+            page.pose(now.frames[-1], float(now.task_state[0]))
+            time.sleep(_IDLE_S)
+            pacer.restart()
+            continue
+        page.show(now, pacer.words())
+        start = before.task_state[0] if now.episode == before.episode else now.task_state[0]
+        _show_frames(page, pacer, now, float(start), session.control_dt_s)
+    return pacer
 
 
 def _show_frames(page: Page, pacer: Pacer, now, start: float, control_dt_s: float) -> None:
