@@ -49,7 +49,7 @@ def test_is_the_one_rollout(equipment):
 def test_changed_task_is_rewarded_at_once_and_believed_within_few_looks(inferring):
     inferring.change_task("goal_forward", 4.0)
     inferring.restart()
-    for _ in range(40):
+    for _ in range(80):
         before = inferring.tick()
     assert before.likely == family_index("goal_forward") and before.likely_target == pytest.approx(4.0, rel=0.05)
     inferring.change_task("velocity_backward", -2.0)

@@ -19,8 +19,8 @@ _MARKS = 7
 #: Where along y flags stand, behind the robot as the camera first sees it, and the metre marks, before it.
 _BEHIND_M, _BEFORE_M = 0.7, -0.7
 
-#: Length of an arrow per speed, and its height above the ground.
-_ARROW_S, _ARROW_M = 0.5, 1.35
+#: Length of an arrow per speed, height of the first above the ground, and how far they are apart.
+_ARROW_S, _ARROW_M, _ARROW_APART_M = 0.5, 1.45, 0.16
 
 
 class Scenery:
@@ -41,6 +41,10 @@ class Scenery:
         self._believed_words.position = (0.0, 0.0, -0.08)
         self._sub_goal = server.scene.add_icosphere("/track/sub_goal", 0.045, _rgb(INK), cast_shadow=False)
         self._speeds = None
+        self._speed_words = [
+            server.scene.add_label(f"/words/{row}", "", anchor="center-center", font_screen_scale=0.8)
+            for row in range(3)
+        ]
         self._marks = [
             server.scene.add_label(f"/track/mark{i}", "", anchor="center-center", font_screen_scale=0.8)
             for i in range(2 * _MARKS + 1)
@@ -49,7 +53,7 @@ class Scenery:
 
     def remove(self) -> None:
         """Take everything away, for another robot."""
-        for name in ("/track", "/fixed_bodies", "/bodies", "/speeds", "/decor"):
+        for name in ("/track", "/fixed_bodies", "/bodies", "/speeds", "/words"):
             self.server.scene.remove_by_name(name)
 
     def pose(self, qpos, x: float) -> None:
@@ -89,23 +93,26 @@ class Scenery:
         """Speeds as arrows above the robot: the target, below it the one believed in, below that the robot's own."""
         shown = []
         if kinds[0] == VELOCITY:
-            shown.append((now.target, family_colour(now.family)))
+            shown.append((now.target, family_colour(now.family), "target"))
         if kinds[1] == VELOCITY and not now.told:
-            shown.append((now.likely_target, INK))
+            shown.append((now.likely_target, INK, "believed"))
         if VELOCITY in kinds:
-            shown.append((now.task_state[CHANNELS.index("vx")], SOFT_INK))
+            shown.append((now.task_state[CHANNELS.index("vx")], SOFT_INK, "robot"))
         if self._speeds is not None:
             self._speeds.visible = bool(shown)
+        for row, words in enumerate(self._speed_words):
+            words.visible = row < len(shown)
+            if words.visible:
+                words.text = shown[row][2]
+                words.position = (-0.3 * np.sign(shown[row][0]), 0.0, _ARROW_M - _ARROW_APART_M * row)
         if not shown:
             return
-        points = np.array(
-            [
-                [(0, 0, _ARROW_M - 0.14 * row), (_ARROW_S * v, 0, _ARROW_M - 0.14 * row)]
-                for row, (v, _) in enumerate(shown)
-            ]
-        )
+        heights = _ARROW_M - _ARROW_APART_M * np.arange(len(shown))
+        speeds = np.array([speed for speed, _, _ in shown])
+        points = np.zeros((len(shown), 2, 3))
+        points[:, :, 2], points[:, 1, 0] = heights[:, None], _ARROW_S * speeds
         # Arrows take colours for linear ones, everything else for what a screen shows.
-        colours = np.array([255 * np.array(to_rgb(colour)) ** 2.2 for _, colour in shown]).astype(np.uint8)
+        colours = np.array([255 * np.array(to_rgb(colour)) ** 2.2 for _, colour, _ in shown]).astype(np.uint8)
         if self._speeds is None:
             self._speeds = self.server.scene.add_arrows("/speeds", points, colours)
         self._speeds.points, self._speeds.colors = points, colours
