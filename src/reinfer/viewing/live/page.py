@@ -91,7 +91,7 @@ class Page:
 def _look(client: viser.ClientHandle) -> None:
     """The first view of a tab; where it is tall, the robot is shown above the panels that cover its lower part."""
     upright = client.camera.aspect < 1.0
-    client.camera.position = (0.4, -8.0, 0.2) if upright else (0.4, -4.0, 1.15)
+    client.camera.position = (0.4, -8.0, 0.2) if upright else (0.4, -4.8, 1.25)
     client.camera.look_at = (0.0, 0.0, -1.6) if upright else (0.0, 0.0, 0.6)
 
 

@@ -63,7 +63,7 @@ def course(history: History, now: Snapshot, kinds) -> str:
     legend = (
         f'<div style="font-size:0.72em;color:{SOFT_INK};padding:0 0.2em 0.4em">'
         '<b style="font-weight:700">thick</b>: true target &nbsp; '
-        "<span>dashed</span>: target believed in &nbsp; <span>thin</span>: the robot</div>"
+        "dashed: target believed in &nbsp; thin: the robot &nbsp; dark ball in the scene: sub-goal</div>"
     )
     return "".join(charts) + legend
 

@@ -6,6 +6,7 @@ import viser
 from matplotlib.colors import to_rgb
 from mjviser import ViserMujocoScene
 
+from reinfer.bodies import Body
 from reinfer.tasks import CHANNELS, GOAL, VELOCITY
 from reinfer.tasks.families import FAMILY_KIND
 from reinfer.viewing.live.session import Equipment, Snapshot
@@ -17,10 +18,17 @@ _X = CHANNELS.index("x")
 _MARKS = 7
 
 #: Where along y flags stand, behind the robot as the camera first sees it, and the metre marks, before it.
-_BEHIND_M, _BEFORE_M = 0.7, -0.7
+_BEHIND_M, _BEFORE_M = 0.7, -1.1
 
 #: Length of an arrow per speed, height of the first above the ground, and how far they are apart.
 _ARROW_S, _ARROW_M, _ARROW_APART_M = 0.5, 1.45, 0.16
+
+
+#: What is farther from the robot than this is announced at the rim of the view (m).
+_RIM_M = 2.0
+
+#: Trunk, then limbs in turn, of our own robots, which are nearly white by nature. A user's robot keeps its colours.
+_PAINT = ("#33475b", "#6f8aa3", "#94aabf", "#5b7590")
 
 
 class Scenery:
@@ -28,7 +36,7 @@ class Scenery:
 
     def __init__(self, server: viser.ViserServer, equipment: Equipment):
         self.server = server
-        self._model = equipment.body.model()
+        self._model = _painted(equipment.body)
         self._data = mujoco.MjData(self._model)
         self._robot = ViserMujocoScene(server, self._model, num_envs=1)
         # Its own way of following would also hide that the robot bounces.
@@ -37,8 +45,7 @@ class Scenery:
         self._goal = _flag(server, "/track/goal", _BEHIND_M)
         self._goal_words = server.scene.add_label("/track/goal/words", "target", anchor="bottom-center")
         self._believed = server.scene.add_icosphere("/track/believed", 0.07, cast_shadow=False)
-        self._believed_words = server.scene.add_label("/track/believed/words", "believed", anchor="top-center")
-        self._believed_words.position = (0.0, 0.0, -0.08)
+        self._believed_words = server.scene.add_label("/track/believed_words", "believed", anchor="top-center")
         self._sub_goal = server.scene.add_icosphere("/track/sub_goal", 0.045, _rgb(INK), cast_shadow=False)
         self._speeds = None
         self._speed_words = [
@@ -77,10 +84,11 @@ class Scenery:
         flag.visible = pole.visible = self._goal_words.visible = kinds[0] == GOAL
         if kinds[0] == GOAL:
             flag.position, pole.position = (now.target + 0.19, _BEHIND_M, 1.38), (now.target, _BEHIND_M, 0.75)
-            self._goal_words.position = (now.target, _BEHIND_M, 1.55)
+            self._say_where(self._goal_words, "target", now.target, now, (_BEHIND_M, 1.58))
             flag.color = pole.color = _rgb(family_colour(now.family))
-        self._believed.visible = kinds[1] == GOAL and not now.told
+        self._believed.visible = self._believed_words.visible = kinds[1] == GOAL and not now.told
         if self._believed.visible:
+            self._say_where(self._believed_words, "believed", now.likely_target, now, (0.0, -0.1))
             self._believed.position, self._believed.color = (
                 (now.likely_target, 0.0, 0.0),
                 _rgb(family_colour(now.likely)),
@@ -88,6 +96,16 @@ class Scenery:
         self._sub_goal.visible = now.command_kind == GOAL
         self._sub_goal.position = (now.command_target, 0.0, 0.0)
         self._arrows(now, kinds)
+
+    @staticmethod
+    def _say_where(label, words: str, target: float, now: Snapshot, place: tuple[float, float]) -> None:
+        """Put ``label`` at ``target`` in m, (y, z) ``place``; if that is out of view at the rim, with an arrow."""
+        away = target - float(now.task_state[_X])
+        if abs(away) > _RIM_M:
+            distance = f"{abs(away):.1f} m"
+            words = f"{words} {distance} →" if away > 0 else f"← {words} {distance}"
+        label.text = words
+        label.position = (float(now.task_state[_X]) + float(np.clip(away, -_RIM_M, _RIM_M)), *place)
 
     def _arrows(self, now: Snapshot, kinds) -> None:
         """Speeds as arrows above the robot: the target, below it the one believed in, below that the robot's own."""
@@ -116,6 +134,17 @@ class Scenery:
         if self._speeds is None:
             self._speeds = self.server.scene.add_arrows("/speeds", points, colours)
         self._speeds.points, self._speeds.colors = points, colours
+
+
+def _painted(body: Body) -> mujoco.MjModel:
+    """The model of ``body`` in colours that stand out."""
+    model = body.model()
+    if body.origin is None:
+        for geom in np.flatnonzero(model.geom_bodyid > 0):
+            limb = int(model.geom_bodyid[geom]) - 1
+            model.geom_matid[geom] = -1
+            model.geom_rgba[geom] = (*to_rgb(_PAINT[0 if limb == 0 else 1 + (limb - 1) % 3]), 1.0)
+    return model
 
 
 def _flag(server: viser.ViserServer, name: str, y: float) -> tuple:
