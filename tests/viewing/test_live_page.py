@@ -94,10 +94,11 @@ def test_one_line_for_every_mistake(capsys, monkeypatch):
     assert "stride: '0' is not allowed" in fails(capsys, "--stride", "0")
     assert "no run or model at nowhere" in fails(capsys, "--port", "0", "--toy", "nowhere")
     assert "low: must be given for body 'ant'" in fails(capsys, "--port", "0", "--body", "ant")
-    assert "host: 'no.such.host.invalid' is not an address" in fails(capsys, "--host", "no.such.host.invalid")
+    assert "host: 'no.such.host.invalid' is not allowed" in fails(capsys, "--host", "no.such.host.invalid")
+    assert "host: '192.0.2.7' is not allowed" in fails(capsys, "--host", "192.0.2.7")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert f"cannot listen at 127.0.0.1:{port}" in fails(capsys, "--port", port)
+        assert f"port: {port} at 127.0.0.1 cannot be had (Address already in use)" in fails(capsys, "--port", port)
     monkeypatch.setitem(sys.modules, "viser", None)
     for name in [name for name in sys.modules if name.startswith("reinfer.viewing.live")]:
         monkeypatch.delitem(sys.modules, name)

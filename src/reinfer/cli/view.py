@@ -59,9 +59,15 @@ def run(arguments: list[str]) -> int:
     from reinfer.viewing.live.session import Session
 
     enable_cache()
+    first = equip(options, options.body)
     server = open_server(options.host, options.port)
     try:
-        session = Session(lambda body: equip(options, body), options.body, options.policy, options.seed)
+        session = Session(
+            lambda body: first if body == options.body else equip(options, body),
+            options.body,
+            options.policy,
+            options.seed,
+        )
         serve(server, session, bodies=tuple(dict.fromkeys((options.body, *OFFERED))))
     finally:
         server.stop()

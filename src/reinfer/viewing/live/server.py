@@ -1,6 +1,7 @@
 """Serving the page: one address, one session stepped in real time, an orderly end."""
 
 import contextlib
+import errno
 import io
 import socket
 import time
@@ -22,7 +23,16 @@ _IDLE_S = 0.03
 
 
 class LocalServer(viser.ViserServer):
-    """A viser server that no tab can have published elsewhere."""
+    """A viser server that says nothing on its own, and that no tab can have published elsewhere."""
+
+    def __init__(self, host: str, port: int):
+        with contextlib.redirect_stdout(io.StringIO()):
+            super().__init__(host=host, port=port, verbose=False)
+
+    def stop(self) -> None:
+        """Let go of all tabs and of the port."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            super().stop()
 
     def request_share_url(self, verbose: bool = True) -> None:
         """Refused: the page is seen where ``host`` says, and nowhere else."""
@@ -31,17 +41,18 @@ class LocalServer(viser.ViserServer):
 def open_server(host: str, port: int) -> LocalServer:
     """A server at ``host`` and ``port``, 0 for any free one. Raises ConfigError if it cannot listen there."""
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.create_server((host, port), family=family) as probe:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
             port = probe.getsockname()[1]
-    except socket.gaierror as error:
-        raise ConfigError(f"host: {host!r} is not an address of this machine ({error.strerror})") from error
     except OSError as error:
-        hint = "another --port, or 0 for any that is free" if port else "127.0.0.1 or an address of this machine"
-        raise ConfigError(f"port: cannot listen at {host}:{port} ({error.strerror}); allowed: {hint}") from error
-    # It would announce itself in a frame of its own.
-    with contextlib.redirect_stdout(io.StringIO()):
-        server = LocalServer(host=host, port=port, verbose=False)
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise ConfigError(
+                f"port: {port} at {host} cannot be had ({error.strerror}); allowed: another one, or 0 for any free one"
+            ) from error
+        raise ConfigError(f"host: {host!r} is not allowed ({error.strerror}); it must be of this machine") from error
+    server = LocalServer(host, port)
     if server.get_port() != port:
         server.stop()
         raise RunError(f"port: {port} was taken by somebody else meanwhile; try again")
