@@ -63,6 +63,11 @@ def test_a_click_changes_the_task_and_every_tab_shows_the_new_belief(page, tmp_p
         assert _target(new_belief) == pytest.approx(_target(new_task), rel=0.05)
         other.wait(lambda: other.text("true-task") == new_task)
         assert other.evaluate("document.querySelectorAll('[data-panel=course] svg').length") == 3
+        tab.press("[role=slider]", "ArrowLeft" if _is_high(tab) else "ArrowRight")
+        other.wait(lambda: other.text("true-task") not in ("", new_task))
+        moved = other.text("true-task")
+        assert _family(moved) == _family(new_task)
+        assert abs(_target(moved) - _target(new_task)) == pytest.approx(0.05, abs=0.03)
         other.click("pause")
         tab.wait(lambda: tab.text("status").startswith("paused"))
         tab.click("go on")
@@ -103,6 +108,15 @@ def test_one_line_for_every_mistake(capsys, monkeypatch):
     for name in [name for name in sys.modules if name.startswith("reinfer.viewing.live")]:
         monkeypatch.delitem(sys.modules, name)
     assert "'reinfer[view]'" in fails(capsys)
+
+
+def _is_high(tab) -> bool:
+    """Whether the first slider is in the upper half of its range."""
+    now, low, high = (
+        float(tab.evaluate(f"document.querySelector('[role=slider]').getAttribute('aria-value{which}')"))
+        for which in ("now", "min", "max")
+    )
+    return now > 0.5 * (low + high)
 
 
 def _family(words: str) -> str:

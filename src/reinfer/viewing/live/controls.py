@@ -23,6 +23,9 @@ class Controls:
         gui, self._session, self._loading = server.gui, session, loading
         self._rng = np.random.default_rng()
         self._shown: tuple = ()
+        # A task that a tab has asked for and the session does not have yet: until then its slider is left alone, or
+        # it would jump back under the hand that drags it.
+        self._awaited: tuple[str, float] | None = None
         with gui.add_folder("Task"):
             self._family = gui.add_dropdown("family", ("",), hint="what is rewarded; the agent is not told")
             self._target = gui.add_slider("target", min=0.0, max=1.0, step=0.05, initial_value=0.5)
@@ -49,13 +52,17 @@ class Controls:
             self._family.options = tuple(family_label(name) for name in self._ranges)
             self._route.options = tuple(ROUTE_LABELS[route] for route in equipment.agents)
             self._route.value, self._body.value = ROUTE_LABELS[now.route], now.body
-        name = FAMILY_NAMES[now.family]
+            self._awaited = None
+        name, magnitude = FAMILY_NAMES[now.family], round(abs(now.target), 2)
+        if self._awaited not in (None, (name, magnitude)):
+            return
+        self._awaited = None
         if self._shown[:3] != state[:3]:
             low, high = self._ranges[name]
             kind = FAMILIES[now.family].kind
             self._target.min, self._target.max = round(low, 2), round(high, 2)
             self._target.label = f"{_QUANTITY[kind]}, {KIND_UNIT[kind]}"
-        self._family.value, self._target.value = family_label(name), round(abs(now.target), 2)
+        self._family.value, self._target.value = family_label(name), magnitude
         self._run.options = (GO_ON if now.paused else PAUSE, STEP)
         self._shown = state
 
@@ -101,4 +108,5 @@ class Controls:
         self._change(name, float(self._rng.uniform(*self._ranges[name])))
 
     def _change(self, name: str, magnitude: float) -> None:
-        self._session.change_task(name, FAMILIES[family_index(name)].sign * round(magnitude, 2))
+        self._awaited = (name, round(magnitude, 2))
+        self._session.change_task(name, FAMILIES[family_index(name)].sign * self._awaited[1])
