@@ -15,7 +15,7 @@ import numpy as np
 from reinfer.bodies import Body
 from reinfer.runs import random
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import FAMILY_NAMES, TaskDistribution, Tasks, make_tasks, reward
+from reinfer.tasks import FAMILIES, FAMILY_NAMES, TaskDistribution, Tasks, family_index, make_tasks, reward
 from reinfer.transfer import Hierarchy, OracleAgent
 
 #: How long a robot that fell is left lying before it starts again.
@@ -43,9 +43,10 @@ class Equipment:
     latent_map: object = None
 
     def first_task(self) -> tuple[str, float]:
-        """A task to begin with: family and signed target, the middle of the range of a goal ahead."""
-        name, low, high = next(r for r in self.tasks.ranges if r[0] == "goal_forward")
-        return name, 0.5 * (low + high)
+        """A task to begin with: family and signed target, the middle of its range; a goal ahead if there is one."""
+        ahead = [r for r in self.tasks.ranges if r[0] == "goal_forward"]
+        name, low, high = (*ahead, *self.tasks.ranges)[0]
+        return name, 0.5 * (low + high) * FAMILIES[family_index(name)].sign
 
 
 class Snapshot(NamedTuple):
