@@ -24,11 +24,13 @@ FIGURES = ROOT / "docs" / "results" / "randomisation.json"
 SEEDS = 2
 
 #: Variant -> settings of ``reinfer train toy``; None: the default, which is shipped.
+_AS_QUICK = {"time_step_spread": 0.0, "behaviour_time_step_spread": 0.0, "slow_spread": 0.0}
 VARIANTS = {
-    "none": {"process_noise": 0.0, "time_step_spread": 0.0, "behaviour_time_step_spread": 0.0},
-    "process noise": {"time_step_spread": 0.0, "behaviour_time_step_spread": 0.0},
-    "time step": {"process_noise": 0.0},
-    "both (default)": None,
+    "none": {"process_noise": 0.0, **_AS_QUICK, "inertia": 0.0},
+    "process noise": {**_AS_QUICK, "inertia": 0.0},
+    "noise, time step": {"slow_spread": 0.0, "inertia": 0.0},
+    "noise, time step, inertia": {"slow_spread": 0.0},
+    "all (default)": None,
 }
 
 

@@ -45,15 +45,27 @@ def test_episodes_vary_in_noise_and_time_step():
     assert 0.5 <= travel.min() < 0.51 and 1.98 < travel.max() <= 2.0
     assert np.median(travel) == pytest.approx(1.0, rel=0.03), "log-uniform: as often longer as shorter"
     assert noise.min() < 1e-4 and 0.099 < noise.max() <= 0.1
-    full = Variation(jnp.ones(20000), jnp.full(20000, 0.1))
+    slower = Toy1d(time_step_spread=1.0, slow_spread=4.0).variation(jax.random.key(2), (20000,)).travel
+    assert 0.2 <= slower.min() < 0.205 and 1.96 < slower.max() <= 2.0
+    full = Variation(jnp.ones(20000), jnp.full(20000, 0.1), jnp.zeros(20000))
     noisy = np.asarray(Toy1d().step(state, action, jax.random.key(1), full))
     np.testing.assert_allclose(noisy[:, [0, 3]].mean(0), [0.2, 2.0], atol=0.005)
     np.testing.assert_allclose(noisy[:, [0, 3]].std(0), 0.1, rtol=0.03)
     nominal = Toy1d().variation(jax.random.key(2), (5,))
-    assert np.all(nominal.travel == 1) and np.all(nominal.noise == 0)
-    farther = Variation(jnp.full(1, 2.0), jnp.zeros(1))
+    assert np.all(nominal.travel == 1) and np.all(nominal.noise == 0) and np.all(nominal.inertia == 0)
+    farther = Variation(jnp.full(1, 2.0), jnp.zeros(1), jnp.zeros(1))
     faster = Toy1d().step(state[:1], action[:1], jax.random.key(3), farther)
     np.testing.assert_allclose(faster[0, [0, 3]], [0.4, 2.0], atol=1e-6)
+
+
+def test_a_toy_with_inertia_keeps_moving():
+    """Speed 3 m/s, no force, three quarters kept: 2.25 m/s and 0.225 m on; with force 0.4 as well, 0.5 m/s more."""
+    drawn = Toy1d(inertia=0.9).variation(jax.random.key(2), (20000,)).inertia
+    assert 0.0 <= drawn.min() < 0.001 and 0.899 < drawn.max() <= 0.9
+    state = jnp.zeros((2, 6)).at[:, 3].set(3.0)
+    heavy = Variation(jnp.ones(2), jnp.zeros(2), jnp.full(2, 0.75))
+    after = Toy1d().step(state, jnp.array([[0.0], [0.4]]), jax.random.key(0), heavy)
+    np.testing.assert_allclose(after[:, [0, 3]], [[0.225, 2.25], [0.275, 2.75]], atol=1e-6)
 
 
 def test_published_grid_of_tasks():

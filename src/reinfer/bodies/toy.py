@@ -18,10 +18,12 @@ TIME_STEP_S = 0.1
 
 
 class Variation(NamedTuple):
-    """How one episode differs from the nominal toy: factor on distances per step, and noise (m, m/s or rad), (...,)."""
+    """How one episode differs from the nominal toy, (...,): factor on distances per step, noise (m, m/s or rad), and
+    the share of its speed along x that it keeps from one step to the next, whatever the action."""
 
     travel: jax.Array
     noise: jax.Array
+    inertia: jax.Array
 
 
 class Aims(NamedTuple):
@@ -47,10 +49,16 @@ class ToyBody:
             best there); each *episode* draws its own between zero and this.
         time_step_spread: each episode multiplies the distance moved per step by a factor drawn log-uniformly from
             [1/(1+s), 1+s], so that an encoder cannot rely on x' - x = 0.1 v'.
+        slow_spread: likewise where the factor is below one; the larger of both counts. A robot that looks often moves
+            less between looks than the toy.
+        inertia: each episode draws its own between zero and this. The nominal toy stops at once, a robot overshoots and
+            drifts.
     """
 
     process_noise: float = 0.0
     time_step_spread: float = 0.0
+    slow_spread: float = 0.0
+    inertia: float = 0.0
 
     name: ClassVar[str]
     action_size: ClassVar[int]
@@ -60,11 +68,12 @@ class ToyBody:
 
     def variation(self, key, shape=()) -> Variation:
         """What episodes of the given ``shape`` differ in; nothing (ones and zeros) on the nominal toy."""
-        travel_key, noise_key = jax.random.split(key)
-        limit = jnp.log1p(self.time_step_spread)
-        travel = jnp.exp(jax.random.uniform(travel_key, shape, minval=-limit, maxval=limit))
+        travel_key, noise_key, inertia_key = jax.random.split(key, 3)
+        lowest = -jnp.log1p(max(self.time_step_spread, self.slow_spread))
+        travel = jnp.exp(jax.random.uniform(travel_key, shape, minval=lowest, maxval=jnp.log1p(self.time_step_spread)))
         # Squared, so that nearly noise-free episodes, in which an agent settles exactly, are common.
-        return Variation(travel, self.process_noise * jnp.square(jax.random.uniform(noise_key, shape)))
+        noise = self.process_noise * jnp.square(jax.random.uniform(noise_key, shape))
+        return Variation(travel, noise, self.inertia * jax.random.uniform(inertia_key, shape))
 
     def reset(self, key, shape=()) -> jax.Array:
         """Initial task-space states, near rest at the origin; shape (*shape, 6)."""

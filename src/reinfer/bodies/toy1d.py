@@ -44,7 +44,7 @@ class Toy1d(ToyBody):
         """As ``ToyBody.step``; actions (..., 1)."""
         u = jnp.clip(action[..., 0], -1.0, 1.0)
         noise = None if variation is None else variation.noise * jax.random.normal(key, (2, *u.shape))
-        x, v = slide(state[..., 0], u, variation, noise)
+        x, v = slide(state[..., 0], state[..., 3], u, variation, noise)
         zero = jnp.zeros_like(v)
         return jnp.stack([x, zero, zero, v, zero, zero], axis=-1)
 
@@ -53,12 +53,12 @@ class Toy1d(ToyBody):
         return slide_toward(state[..., 0], aims, travel)[..., None]
 
 
-def slide(x, u, variation: Variation | None, noise) -> tuple[jax.Array, jax.Array]:
+def slide(x, vx, u, variation: Variation | None, noise) -> tuple[jax.Array, jax.Array]:
     """x' (m) and vx' (m/s), each (...,), after force ``u`` (...,) in [-1, 1]; ``noise`` (2, ...) on both, or None."""
-    distance, v = TIME_STEP_S * MAX_SPEED_MPS * u, MAX_SPEED_MPS * u
-    if variation is not None:
-        distance, v = variation.travel * distance + noise[0], v + noise[1]
-    return x + distance, v
+    if variation is None:
+        return x + TIME_STEP_S * MAX_SPEED_MPS * u, MAX_SPEED_MPS * u
+    v = (1.0 - variation.inertia) * MAX_SPEED_MPS * u + variation.inertia * vx
+    return x + variation.travel * TIME_STEP_S * v + noise[0], v + noise[1]
 
 
 def slide_toward(x, aims: Aims, travel) -> jax.Array:

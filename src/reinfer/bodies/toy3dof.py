@@ -21,7 +21,7 @@ GRAVITY_MPS2 = 9.81
 LARGEST_VERTICAL_MPS, LARGEST_THRUST_MPS2 = 3.0, 3.0 / 0.1 + GRAVITY_MPS2 * 0.1
 THRUST_BELOW_M, HIGHEST_M = 0.3, 4.0
 
-_X, _Z, _PITCH, _, _VZ, _PITCH_RATE = range(len(CHANNELS))
+_X, _Z, _PITCH, _VX, _VZ, _PITCH_RATE = range(len(CHANNELS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Toy3dof(ToyBody):
         if variation is not None:
             travel = variation.travel
             noise = variation.noise * jax.random.normal(key, noise.shape)
-        x, vx = slide(state[..., _X], u[..., 0], variation, noise[:2])
+        x, vx = slide(state[..., _X], state[..., _VX], u[..., 0], variation, noise[:2])
         pitch, pitch_rate = turn(state[..., _PITCH], state[..., _PITCH_RATE], u[..., 1], travel)
         z, vz = hop(state[..., _Z], state[..., _VZ], u[..., 2])
         # A robot's vz is rougher than the rest of its state.

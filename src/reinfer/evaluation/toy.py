@@ -72,7 +72,7 @@ def play_toy(agent: ToyAgent, tasks: Tasks, key, steps: int = HORIZON, shift: Sh
                 told = gained
             else:
                 of_process, of_sight, of_reward = jax.random.split(key, 3)
-                reached = toy.step(state, action, of_process, Variation(shift.travel, shift.process_noise))
+                reached = toy.step(state, action, of_process, Variation(shift.travel, shift.process_noise, 0.0))
                 gained = reward(tasks, reached)
                 shown = _blurred(reached, shift.observation_noise, of_sight, toy.channels)
                 told = gained + shift.reward_noise * jax.random.normal(of_reward, gained.shape)

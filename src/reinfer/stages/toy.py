@@ -6,7 +6,7 @@ Dirichlet-process mixture is refitted to latents after every iteration and is th
 two fits is one compiled program.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,6 +63,10 @@ class ToyConfig:
     process_noise: float = setting(0.05, "noise of the training toy on what a step reaches (m, m/s, rad)", low=0.0)
     time_step_spread: float = setting(0.5, "spread of the distance per step in the agent's own episodes", low=0.0)
     behaviour_time_step_spread: float = setting(9.0, "the same in episodes of random behaviours", low=0.0)
+    slow_spread: float = setting(4.0, "the same in the agent's own where the toy is slower than it should be", low=0.0)
+    inertia: float = setting(
+        0.9, "largest share of its speed that the toy keeps per step in the agent's own episodes", low=0.0, high=1.0
+    )
     inference_learning_rate: float = setting(1e-2, "peak learning rate of inference (Muon)", low=1e-8)
     policy_learning_rate: float = setting(1e-3, "peak learning rate of the policy (Adam)", low=1e-8)
     family_weight: float = setting(3.0, "weight of the family's cross-entropy", low=0.0)
@@ -180,7 +184,7 @@ def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: Tar
     inference, policy = learned.inference, learned.policy
     episodes, visited = policy_episodes(
         keys[0],
-        training_toy(config, config.time_step_spread),
+        sluggish_toy(config),
         inference,
         policy,
         scale,
@@ -222,6 +226,16 @@ def choose_starts(key, tasks: Tasks, visited, count: int):
 def training_toy(config: ToyConfig, time_step_spread: float) -> ToyBody:
     """The toy with the noise of training."""
     return TOYS[config.body](process_noise=config.process_noise, time_step_spread=time_step_spread)
+
+
+def sluggish_toy(config: ToyConfig) -> ToyBody:
+    """The toy of the agent's own episodes: it may move little per step and keep moving.
+
+    Only so does inference see what a robot shows it near a goal: overshooting, drifting back, a window that holds
+    centimetres, where the side of the goal can be told from nothing but a faint trend of the reward.
+    """
+    toy = training_toy(config, config.time_step_spread)
+    return replace(toy, slow_spread=config.slow_spread, inertia=config.inertia)
 
 
 @partial(_compiled, donate_argnames="learned")
