@@ -46,6 +46,21 @@ def test_number_of_threads_changes_nothing(body):
     np.testing.assert_array_equal(simulations[0].qvel, simulations[1].qvel)
 
 
+def test_filming_changes_nothing(body):
+    plain, filmed = started(body), BatchSimulation(body, 4, threads=1, film=True)
+    filmed.reset(np.random.default_rng(0))
+    rng = np.random.default_rng(5)
+    for _ in range(50):
+        action = rng.uniform(-1, 1, (4, plain.action_size))
+        plain.step(action)
+        filmed.step(action)
+    np.testing.assert_array_equal(plain.qpos, filmed.qpos)
+    np.testing.assert_array_equal(plain.qvel, filmed.qvel)
+    np.testing.assert_array_equal(filmed.frames[-1], filmed.qpos)
+    assert filmed.frames.shape == (body.frame_skip, 4, filmed.model.nq)
+    assert (np.abs(np.diff(filmed.frames, axis=0)).max((1, 2)) > 0).all()
+
+
 def test_reset_by_ids_touches_nothing_else(body):
     touched, untouched = started(body), started(body)
     rng = np.random.default_rng(4)

@@ -22,6 +22,7 @@ COMMANDS = {
     "reproduce": "everything from nothing to the report; the same command again goes on where it stopped",
     "demo": "the shipped models at work on a robot, ending in a report",
     "plot": "figures: learning curves, latent map, tracks, belief, strides",
+    "view": "a robot at work, live in the browser: change its task while it runs",
     "video": "watch a recorded rollout",
     "report": "results as one HTML file",
     "info": "what a run or a model is, and where it comes from",

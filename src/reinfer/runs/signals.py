@@ -38,8 +38,10 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def watch():
+def watch(what_follows: str = "saving at the next boundary"):
     """Catch the stop signals within the block, yielding a ``StopRequest``; then put former handlers back.
+
+    ``what_follows`` is said when one comes.
 
     A thread reads the signals from the wake-up pipe, because a Python handler would have to wait for a
     compilation or a long computation to return. Python lets only the main thread set handlers: elsewhere
@@ -56,7 +58,7 @@ def watch():
     _open.append(request)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    thread = threading.Thread(target=_read_signals, args=(reader, request), name="signals", daemon=True)
+    thread = threading.Thread(target=_read_signals, args=(reader, request, what_follows), name="signals", daemon=True)
     thread.start()
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     former = {number: signal.signal(number, _leave_to_the_thread) for number in STOP_SIGNALS}
@@ -76,11 +78,11 @@ def _leave_to_the_thread(number, frame) -> None:
     """Python writes to the wake-up pipe only for signals that have a Python handler."""
 
 
-def _read_signals(reader: int, request: StopRequest) -> None:
+def _read_signals(reader: int, request: StopRequest, what_follows: str) -> None:
     while data := os.read(reader, 1):
         if data[0] not in STOP_SIGNALS:
             continue
         if request:
             os._exit(128 + data[0])
         request.signal = signal.Signals(data[0])
-        _log.warning("%s: saving at the next boundary; once more to exit at once", request.signal.name)
+        _log.warning("%s: %s; once more to exit at once", request.signal.name, what_follows)

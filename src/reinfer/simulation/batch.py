@@ -13,9 +13,10 @@ class BatchSimulation:
         body: the robot.
         num_simulations: N, at least 1.
         threads: physics threads; 0 uses every core.
+        film: keep in ``frames`` (frame_skip, N, nq) the positions after every physics step of the last control step.
     """
 
-    def __init__(self, body: Body, num_simulations: int, threads: int = 0):
+    def __init__(self, body: Body, num_simulations: int, threads: int = 0, film: bool = False):
         if num_simulations < 1:
             raise ValueError(f"num_simulations: {num_simulations} must be at least 1")
         self.body = body
@@ -26,6 +27,7 @@ class BatchSimulation:
         self._batch = mjbatch.Batch(self.model, num_sims=num_simulations, num_threads=threads)
         self.qpos, self.qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
         self._ctrl = self._batch.bind("ctrl")
+        self.frames = np.tile(self.qpos, (body.frame_skip, 1, 1)) if film else None
         # The degree of freedom that is the speed along x.
         speeds = body.task_state(np.tile(self.model.qpos0, (self.model.nv, 1)), np.eye(self.model.nv))[:, 3]
         self._along_x = int(np.argmax(np.abs(speeds)))
@@ -53,7 +55,12 @@ class BatchSimulation:
     def step(self, action) -> None:
         """Hold ``action`` (N, action_size), clipped to [-1, 1], for one control step."""
         self._ctrl[:] = np.clip(action, -1.0, 1.0)
-        self._batch.step(nstep=self.body.frame_skip)
+        if self.frames is None:
+            self._batch.step(nstep=self.body.frame_skip)
+            return
+        for frame in self.frames:
+            self._batch.step(nstep=1)
+            frame[:] = self.qpos
 
     def task_state(self) -> np.ndarray:
         """A copy of the task-space states, shape (N, 6)."""

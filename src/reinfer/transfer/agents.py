@@ -105,17 +105,25 @@ class ToyPolicyAgent(Agent):
 
 
 class OracleAgent(Agent):
-    """Comparator that is TOLD the tasks: commands their targets at once. The bound set by the low level."""
+    """Comparator that is TOLD the tasks: commands their targets at once. The bound set by the low level.
+
+    ``parameters`` are the tasks; who tells it others while it plays replaces them.
+    """
 
     name = "oracle"
     width = 1
 
     def __init__(self, tasks: Tasks, families: int = LINE_FAMILIES):
-        self.tasks, self.families = Tasks(jnp.asarray(tasks.family), jnp.asarray(tasks.target, jnp.float32)), families
+        self.families = families
+        self.tell(tasks)
+
+    def tell(self, tasks: Tasks) -> None:
+        """Tell it that its tasks are ``tasks`` now, leaves (N,)."""
+        self.parameters = Tasks(jnp.asarray(tasks.family), jnp.asarray(tasks.target, jnp.float32))
 
     def decide(self, parameters, window, situation) -> Decision:
         """The true kind and target."""
-        family, target = self.tasks
+        family, target = parameters
         probability = jax.nn.one_hot(family, self.families)
         belief = _belief(probability, probability * target[:, None])
         return Decision(jnp.asarray(FAMILY_KIND)[family], target, belief)

@@ -43,6 +43,14 @@ def components_of(prior: MixturePrior) -> Components:
     return Components(np.asarray(prior.mean, np.float64)[active], covariance, weight)
 
 
+def outline(covariance) -> tuple[float, float, float]:
+    """Width, height and angle (degrees, counter-clockwise) of the 2-sigma ellipse of a ``covariance`` (2, 2)."""
+    variances, directions = np.linalg.eigh(covariance)
+    angle = np.degrees(np.arctan2(directions[1, 1], directions[0, 1]))
+    width, height = 4.0 * np.sqrt(np.maximum(variances[::-1], 0.0))
+    return float(width), float(height), float(angle)
+
+
 def latent_figure(
     latents,
     tasks: Tasks,
@@ -116,9 +124,7 @@ def _projected(projection: PCA, covariance) -> np.ndarray:
 
 def _ellipse(panel, centre, covariance, weight) -> None:
     """The 2-sigma outline of a projected component, the bolder the heavier."""
-    variances, directions = np.linalg.eigh(covariance)
-    angle = np.degrees(np.arctan2(directions[1, 1], directions[0, 1]))
-    width, height = 4.0 * np.sqrt(np.maximum(variances[::-1], 0.0))
+    width, height, angle = outline(covariance)
     share = float(np.clip(weight * 4.0, 0.15, 1.0))
     panel.add_patch(
         Ellipse(centre, width, height, angle=angle, facecolor=SOFT_INK, alpha=0.06 + 0.10 * share, zorder=1)
