@@ -10,7 +10,7 @@ import pytest
 from reinfer.bodies import HALF_CHEETAH, ROBOTS, CommandRange, robot
 from reinfer.control import low_level_policy
 from reinfer.control.commands import Commands, restrict
-from reinfer.control.curriculum import command_bin, no_practice
+from reinfer.control.curriculum import no_practice
 from reinfer.control.following import follow
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
@@ -234,23 +234,9 @@ def test_every_step_under_a_command_is_counted_and_every_fall():
     stage.begin(0)
     rollout, metrics = stage._collect(stage.init().learner, np.random.default_rng(0))
     tried = stage.exercise.count()
-    assert tried.failures.sum() == pytest.approx(metrics["falls"]) and metrics["falls"] > 0
+    assert tried.falls.sum() == metrics["falls"] > 0
     assert tried.steps.sum() == rollout.terminal.size
     assert 0.4 < tried.steps[:12].sum() / rollout.terminal.size < 0.6, "half of them are speeds"
-
-
-def test_two_seconds_at_a_wrong_speed_count_as_a_fall():
-    """Half-cheetahs that stand where 2 m/s are asked for, where 0.05 m/s are, and where a goal is."""
-    stage = LowLevelStage(replace(SMALL, simulations=3, episode_s=60.0))
-    stage.begin(0)
-    exercise = stage.exercise
-    exercise.commands.kind[:], exercise.commands.target[:] = (VELOCITY, VELOCITY, GOAL), (2.0, 0.05, 2.0)
-    exercise.bins[:] = command_bin(exercise.commands.kind, exercise.commands.target, stage.ranges)
-    for _ in range(round((1.0 + 3.0) / exercise.simulation.control_dt_s)):
-        exercise.step(np.zeros((3, 6)))
-    tried = exercise.count()
-    assert tried.failures[exercise.bins[0]] == pytest.approx(1.5, abs=0.2)
-    assert tried.failures.sum() == tried.failures[exercise.bins[0]]
 
 
 def test_some_goals_are_out_of_sight_and_some_commands_never_stay():

@@ -20,7 +20,7 @@ from reinfer.control.tracking import (
     tracking_reward,
 )
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import GOAL, JUMP, VELOCITY
+from reinfer.tasks import GOAL, JUMP
 
 #: Input columns that the value estimate has beyond those of the policy: the averaged error, the age of the command.
 CRITIC_INPUTS = 2
@@ -31,9 +31,6 @@ FARTHEST, RESTLESS_HZ = 6.0, 16.0
 
 #: Speed at which goals are approached from afar, as a share of the highest promised.
 GOAL_SHARE = 0.8
-
-#: A speed is not the one asked for if off by more than this share and this much (m/s); so many seconds are a failure.
-OFF_SHARE, OFF_MPS, FAILURE_S = 0.3, 0.1, 2.0
 
 
 class Terms(NamedTuple):
@@ -110,14 +107,8 @@ class Exercise:
         earned = self._reward(before, self.simulation.task_state(), action)
         counts = self.bins >= 0
         np.add.at(self.tried.steps, self.bins[counts], 1.0)
-        np.add.at(self.tried.failures, self.bins[counts], self._failing(fallen)[counts])
+        np.add.at(self.tried.falls, self.bins[counts], fallen[counts])
         return np.where(fallen, -self.demand.fall_cost, earned), fallen
-
-    def _failing(self, fallen) -> np.ndarray:
-        """Falls, and the parts of a failure that a step at a wrong average speed is, (N,)."""
-        tolerance = np.maximum(OFF_SHARE * np.abs(self.commands.target), OFF_MPS)
-        off = (self.commands.kind == VELOCITY) & (np.abs(self.average) > tolerance)
-        return fallen + off * self.simulation.control_dt_s / FAILURE_S
 
     def renew(self, rng: np.random.Generator, fallen, present):
         """Reset what fell or ran out of time, hand out new commands.

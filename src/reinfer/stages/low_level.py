@@ -64,7 +64,7 @@ class LowLevelConfig:
     speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
     speed_reserve: float = setting(1.0, "speeds are learned up to so many times the highest promised", low=1.0)
     hard_commands: float = setting(
-        0.0, "share of commands drawn where bodies fail most often; half of it at the end", low=0.0, high=1.0
+        0.0, "share of commands drawn where bodies fall most often, until annealing", low=0.0, high=1.0
     )
     far_goals: float = setting(0.0, "share of goals that lie farther than a policy can see", low=0.0, high=1.0)
     restless: float = setting(0.0, "share of episodes in which commands change all the time", low=0.0, high=1.0)
@@ -77,8 +77,8 @@ class LowLevelConfig:
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
 
-#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of what they
-#: fail at, long runs, commands that change at any moment, and falls that cost what they spoil, more and more.
+#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of what
+#: makes them fall, long runs, commands that change at any moment, and falls that cost what they spoil, more and more.
 _LEGGED = LowLevelConfig(
     hard_commands=0.4,
     far_goals=0.2,
@@ -116,7 +116,7 @@ PRESETS = {
 
 
 class LowLevelState(NamedTuple):
-    """What is learned, and at which commands bodies failed while learning."""
+    """What is learned, and under which commands bodies fell while learning."""
 
     learner: LearnerState
     practice: Practice
@@ -182,13 +182,13 @@ class LowLevelStage:
     def _demand(self, iteration: int, practice: Practice) -> Demand:
         """What is asked for in ``iteration``.
 
-        Hard commands fade to half of their share as training anneals: those that are easy need practice to be exact.
+        In the end all should be asked for as often: accuracy at those that are easy is lost without practice.
         """
         config, progress = self.config, iteration / self.iterations
         asked = ramped(self.ranges, progress, config.speed_ramp)
         grown = min(1.0, progress / config.anneal_from) if config.anneal_from else 1.0
         fall_cost = config.first_fall_cost + (config.last_fall_cost - config.first_fall_cost) * grown
-        hard_share = config.hard_commands * (0.5 + 0.5 * self._left(iteration))
+        hard_share = config.hard_commands * self._left(iteration)
         return Demand(asked, asked.speed_mps[1] / config.speed_reserve, hard_share, practice, fall_cost)
 
     # ---- one iteration: collect, update
