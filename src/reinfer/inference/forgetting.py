@@ -69,4 +69,4 @@ def carry_since_change(inference: Inference, window: ContextWindow, scale: Targe
     until = jnp.concatenate([jnp.zeros((1, count)), jnp.cumsum(cost[..., 0], axis=0)])
     before = jnp.take_along_axis(until.T, begin, axis=1)
     best = jnp.argmin(before + cost.sum(0) + CHANGE * (begin > first), axis=1)
-    return jax.tree.map(lambda leaf: leaf.reshape(count, hypotheses, -1)[jnp.arange(count), best], carry)
+    return jax.tree.map(lambda leaf: leaf.reshape(count, hypotheses, *leaf.shape[1:])[jnp.arange(count), best], carry)
