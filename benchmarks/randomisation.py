@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from reinfer.runs.config import differences, to_dict
+from reinfer.runs.config import differences, from_dict, to_dict
 from reinfer.runs.directory import RunDirectory, resolve
 from reinfer.runs.models import load_model
 from reinfer.stages.toy import PRESETS, ToyConfig
@@ -45,7 +45,9 @@ def toy(variant: str, seed: int) -> str:
     if settings is None:
         reference = f"shipped:toy/seed{seed}"
         wanted = to_dict(dataclasses.replace(PRESETS["default"], seed=seed))
-        other = differences(load_model(resolve(reference)).config["training"], wanted)
+        # Settings that there were not yet when it was trained are at their defaults.
+        trained = from_dict(ToyConfig, load_model(resolve(reference)).config["training"], reference)
+        other = differences(to_dict(trained), wanted)
         if other:
             sys.exit(f"{reference} was not trained with the default settings: {'; '.join(other)}")
         return reference

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from reinfer.control.equivariance import joined, mlp_mirrors, swapped
+from reinfer.control.equivariance import mlp_mirrors, swapped
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.context import ContextWindow, RowLayout
 from reinfer.inference.readout import PROJECTIONS, Posterior, add_row, init_readout, read_out, readout_mirrors
-from reinfer.inference.recurrent import GRU, gru_step, init_gru, project_inputs
+from reinfer.inference.recurrent import GRU, gru_mirrors, gru_step, init_gru, project_inputs
 from reinfer.inference.rows import feature_mirror, feature_size, row_features
 
 
@@ -50,8 +50,7 @@ class GRUEncoder:
     def mirrors(self) -> "GRUEncoder":
         """How the mirror acts on the weights (see ``control.equivariance``)."""
         features, hidden = feature_mirror(self.layout), swapped(self.gru.hidden_size)
-        gates = joined(hidden, hidden, hidden)
-        gru = GRU((hidden, gates), (hidden, gates), (gates,), (hidden,))
+        gru = gru_mirrors(hidden, self.gru.hidden_size)
         embedding = mlp_mirrors(self.embedding, features, hidden)
         return GRUEncoder(embedding, gru, *readout_mirrors(self, features), self.layout)
 

@@ -7,7 +7,7 @@ fits is one compiled program. Encoder and prior are chosen by name; ``equivarian
 and policy to the mirror x -> -x (``control.equivariance``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -331,6 +331,8 @@ class ToyStage:
                     f"{name}: {getattr(config, name)} is not allowed with pcgrad; it must be a multiple of the"
                     f" {draw.families} families"
                 )
+        # What no compiled program depends on is left out, so that such runs share the programs.
+        self.compiled = replace(config, seed=0, prior="dpmm", mixture=MixtureConfig())
         self.iterations = config.iterations
         behaviour = config.behaviour_episodes * config.behaviour_length
         self.steps_per_iteration = config.updates * (behaviour + config.policy_episodes * config.policy_length)
@@ -340,7 +342,7 @@ class ToyStage:
         config = self.config
         bounce = bounce_values() if JUMP in TOYS[config.body].reach else ()
         return ToyState(
-            init_networks(random.key(config.seed, "networks"), bounce, config),
+            init_networks(random.key(config.seed, "networks"), bounce, self.compiled),
             standard_normal_prior(config.latent, config.mixture.max_components),
             init_state(config.latent, config.mixture.max_components),
         )
@@ -352,8 +354,8 @@ class ToyStage:
         """Train under the present prior, then refit it to latents of the agent's own episodes."""
         config = self.config
         key = random.key(config.seed, "update", iteration)
-        learned, metrics = train(state.learned, iteration * config.updates, key, state.prior, config)
-        latents = sample_latents(learned, random.key(config.seed, "latents", iteration), config)
+        learned, metrics = train(state.learned, iteration * config.updates, key, state.prior, self.compiled)
+        latents = sample_latents(learned, random.key(config.seed, "latents", iteration), self.compiled)
         rng = random.generator(config.seed, "mixture", iteration)
         mixture, prior = refit(config.prior, state.mixture, *map(np.asarray, latents), config.mixture, rng)
         metrics = {name: float(value) for name, value in metrics.items()} | {"components": float(mixture.active.sum())}
