@@ -9,6 +9,7 @@ from quick import quick_jit
 from reinfer.inference.context import WINDOW, ContextWindow
 from reinfer.inference.encoder import (
     ENCODERS,
+    MODES,
     advance,
     carry_of_window,
     check_encoder,
@@ -21,7 +22,16 @@ from reinfer.inference.readout import LOWEST_LOG_VARIANCE, Posterior
 from reinfer.inference.rows import row_features
 from reinfer.runs.errors import ConfigError
 
-EVERY = [(kind, mode) for kind, modes in ENCODERS.items() for mode in modes]
+#: Every trunk and every mode; neither knows of the other.
+EVERY = [
+    ("gru", "trajectory"),
+    ("mlp", "trajectory"),
+    ("mlp", "product"),
+    ("mlp", "learned"),
+    ("conv", "trajectory"),
+    ("transformer", "product"),
+    ("attention", "learned"),
+]
 ROWS, COUNTS = 37, (0, 5, WINDOW)
 
 
@@ -123,6 +133,10 @@ def test_what_left_the_window_is_forgotten():
 
 def map_last(trunk, sequences):
     return [trunk.sequence(features)[:, -1] for features in sequences]
+
+
+def test_no_encoder_and_no_mode_is_left_out():
+    assert {kind for kind, _ in EVERY} == set(ENCODERS) and {mode for _, mode in EVERY} == set(MODES)
 
 
 def test_what_is_not_defined_is_refused():

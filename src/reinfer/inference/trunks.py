@@ -10,8 +10,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from reinfer.control.equivariance import Mirror, fixed, joined, mlp_mirrors, swapped
-from reinfer.control.networks import MLP, apply_mlp, init_mlp, normal
+from reinfer.control.equivariance import Mirror, joined, layer_mirrors, mlp_mirrors, swapped
+from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.context import WINDOW
 
 #: Rows between the taps of each layer of convolutions: together they see 27 rows.
@@ -80,31 +80,26 @@ class WindowTrunk(NamedTuple):
         return jax.nn.silu(apply_mlp(self.network, rows, jax.nn.silu))
 
 
-class Convolution(NamedTuple):
-    """One layer: ``kernel`` (3, H, H), oldest tap first, and ``bias`` (H,)."""
-
-    kernel: jax.Array
-    bias: jax.Array
-
-
 class ConvolutionTrunk(NamedTuple):
-    """Causal dilated convolutions over embedded rows with residual connections (Bai et al. 2018, van den Oord 2016)."""
+    """Causal dilated convolutions over embedded rows with residual connections (Bai et al. 2018, van den Oord 2016).
+
+    A layer maps three taps side by side, oldest first, to H.
+    """
 
     embedding: MLP
-    layers: tuple[Convolution, ...]
+    layers: tuple[Layer, ...]
 
     @classmethod
     def init(cls, key, features: int, hidden: int) -> "ConvolutionTrunk":
         """Fresh weights."""
         first, *keys = jax.random.split(key, 1 + len(DILATIONS))
-        scale = 1.0 / jnp.sqrt(3.0 * hidden)
-        layers = [Convolution(scale * jax.random.normal(k, (3, hidden, hidden)), jnp.zeros(hidden)) for k in keys]
-        return cls(init_mlp(first, (features, hidden, hidden), weights=normal), tuple(layers))
+        layers = tuple(init_mlp(layer_key, (3 * hidden, hidden), weights=normal)[0] for layer_key in keys)
+        return cls(init_mlp(first, (features, hidden, hidden), weights=normal), layers)
 
     def mirrors(self, features: Mirror) -> "ConvolutionTrunk":
         """How the mirror acts on the weights, given how it does on features."""
         hidden = swapped(self.layers[0].bias.shape[0])
-        layers = tuple(Convolution((fixed(3), hidden, hidden), (hidden,)) for _ in self.layers)
+        layers = tuple(layer_mirrors(joined(hidden, hidden, hidden), hidden) for _ in self.layers)
         return ConvolutionTrunk(mlp_mirrors(self.embedding, features, hidden), layers)
 
     def start(self, count: int) -> tuple[jax.Array, ...]:
@@ -132,9 +127,9 @@ class ConvolutionTrunk(NamedTuple):
         return jax.nn.silu(apply_mlp(self.embedding, features, jax.nn.silu))
 
 
-def _convolve(layer: Convolution, oldest, older, newest):
+def _convolve(layer: Layer, oldest, older, newest):
     taps = jnp.concatenate([oldest, older, newest], axis=-1)
-    return newest + jax.nn.silu(taps @ layer.kernel.reshape(taps.shape[-1], -1) + layer.bias)
+    return newest + jax.nn.silu(taps @ layer.weight + layer.bias)
 
 
 def slide(window, newest) -> jax.Array:
