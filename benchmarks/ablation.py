@@ -63,13 +63,16 @@ def training(name: str, run: Path) -> None:
     cost = ROOT / RUNS / f"{name}.cost.json"
     spent = json.loads(cost.read_text()) if cost.exists() else {"seconds": 0.0, "cpu_seconds": 0.0}
     began, used = time.monotonic(), _processor_seconds()
-    if not (ROOT / run).exists():
-        reinfer("train", "toy", *flags(VARIANTS[name]), "--runs", str(RUNS), "--name", name, "--no-progress")
-    else:
-        reinfer("resume", str(run), "--no-progress")
-    spent["seconds"] += time.monotonic() - began
-    spent["cpu_seconds"] += _processor_seconds() - used
-    cost.write_text(json.dumps(spent) + "\n")
+    try:
+        if not (ROOT / run).exists():
+            reinfer("train", "toy", *flags(VARIANTS[name]), "--runs", str(RUNS), "--name", name, "--no-progress")
+        else:
+            reinfer("resume", str(run), "--no-progress")
+    finally:
+        spent["seconds"] += time.monotonic() - began
+        spent["cpu_seconds"] += _processor_seconds() - used
+        cost.parent.mkdir(parents=True, exist_ok=True)
+        cost.write_text(json.dumps(spent) + "\n")
 
 
 def _processor_seconds() -> float:
