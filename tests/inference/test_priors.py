@@ -36,7 +36,8 @@ def test_every_prior_fits_refits_and_is_a_density(latents, kind):
         assert state.active.sum() == 0 and np.array_equal(prior.mean, np.zeros((9, 2)))
     else:
         assert near > far + 2.0
-    divergence = kl_to_mixture(CENTRES, np.full((4, 2), -4.0), prior, jax.random.key(0))
+    mean, log_variance = np.float32(CENTRES), np.full((4, 2), -4.0, np.float32)
+    divergence = kl_to_mixture(mean, log_variance, prior, jax.random.key(0))
     assert np.isfinite(divergence).all() and (divergence > 0.0).all()
 
 
