@@ -56,8 +56,8 @@ def test_relative_judgement_pays_for_the_first_bit_of_any_speed():
     assert velocity_reward(np.array([-9.0]), young, young, np.ones(1), relative=True)[0] >= 0, "never worse than a fall"
 
 
-def test_commands_under_which_bodies_fall_are_given_more_often():
-    """All falls at 2 to 2.5 m/s backwards and at far goals ahead: most of what is drawn is of these bins."""
+def test_commands_that_bodies_fail_at_are_given_more_often():
+    """All failures at 2 to 2.5 m/s backwards and at far goals ahead: most of what is drawn is of these bins."""
     ranges, rng = CommandRange(goal_m=3.0, speed_mps=(0.3, 3.0)), np.random.default_rng(0)
     hard = np.isin(np.arange(BINS), (4, BINS - 1))
     practice = practised(no_practice(), Practice(np.full(BINS, 1e4), np.where(hard, 100.0, 0.0)))
@@ -68,7 +68,7 @@ def test_commands_under_which_bodies_fall_are_given_more_often():
     goals = hard_targets(rng, practice, GOAL, 1000, ranges, ranges)
     assert np.mean(goals > 3.0) > 0.9 and np.abs(goals).max() <= 3.0 * GOAL_EDGES[-1]
     faded = practised(practice, no_practice())
-    np.testing.assert_allclose(faded.falls, 0.98 * practice.falls)
+    np.testing.assert_allclose(faded.failures, 0.98 * practice.failures)
 
 
 def test_every_command_that_is_practised_has_its_bin():

@@ -137,16 +137,16 @@ def test_training_commands_cover_the_range_down_to_zero():
 
 def test_best_rewards_are_for_doing_what_was_asked():
     old = np.full(50, 2.0)
-    assert goal_reward(np.zeros(1), np.zeros(1), 3.0)[0] == pytest.approx(1.0)
+    assert goal_reward(np.zeros(1), np.zeros(1), 2.4)[0] == pytest.approx(1.0)
     assert velocity_reward(np.zeros(1), np.zeros(1), old[:1], np.ones(1))[0] == pytest.approx(1.0)
     error = np.linspace(0, 3, 50)
     for rewards in (
         velocity_reward(error, np.zeros(50), old, np.ones(50)),
         velocity_reward(np.zeros(50), error, old, np.ones(50)),
-        goal_reward(error, -np.clip(2 * error, -2.4, 2.4), 3.0),
+        goal_reward(error, -np.clip(2 * error, -2.4, 2.4), 2.4),
     ):
         assert (np.diff(rewards) <= 0).all()
-    towards, away = (goal_reward(np.array([-1.0]), np.array([v]), 3.0)[0] for v in (2.0, -2.0))
+    towards, away = (goal_reward(np.array([-1.0]), np.array([v]), 2.4)[0] for v in (2.0, -2.0))
     assert towards > away + 0.25, "goal ahead: forward is right"
 
 
@@ -170,9 +170,7 @@ def test_the_recent_peak_lasts_a_second_and_can_be_forgotten():
 
 def test_effort_costs():
     zero, commands = np.zeros(1), command(GOAL, 0.0)
-    rest, effort = (
-        tracking_reward(zero, zero, zero, zero, commands, np.full((1, 6), a), RANGES)[0] for a in (0.0, 1.0)
-    )
+    rest, effort = (tracking_reward(zero, zero, zero, zero, commands, np.full((1, 6), a), 2.4)[0] for a in (0.0, 1.0))
     assert rest == pytest.approx(1.0) and effort == pytest.approx(0.94)
 
 

@@ -10,7 +10,7 @@ import pytest
 from reinfer.bodies import HALF_CHEETAH, ROBOTS, CommandRange, robot
 from reinfer.control import low_level_policy
 from reinfer.control.commands import Commands, restrict
-from reinfer.control.curriculum import no_practice
+from reinfer.control.curriculum import command_bin, no_practice
 from reinfer.control.following import follow
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
@@ -218,14 +218,39 @@ def test_a_fall_costs_more_as_training_goes_on():
     assert [stage._demand(i, no_practice()).fall_cost for i in (0, 50, 99)] == [20.0, 40.0, 40.0]
 
 
+def test_speeds_are_learned_with_a_reserve_and_judged_by_what_is_promised():
+    stage = LowLevelStage(replace(SMALL, speed_reserve=1.5))
+    promised = HALF_CHEETAH.commands.speed_mps
+    assert stage.ranges.speed_mps == (promised[0], 1.5 * promised[1])
+    demand = stage._demand(0, no_practice())
+    assert demand.ranges == stage.ranges and demand.goal_speed == pytest.approx(0.8 * promised[1])
+    found = evaluate_low_level(stage.policy(stage.init()), HALF_CHEETAH, 0, per_kind=64, threads=1)
+    asked = [abs(row["target"]) for row in found["by_command"] if row["kind"] == "velocity"]
+    assert max(asked) <= promised[1]
+
+
 def test_every_step_under_a_command_is_counted_and_every_fall():
     stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64))
     stage.begin(0)
     rollout, metrics = stage._collect(stage.init().learner, np.random.default_rng(0))
     tried = stage.exercise.count()
-    assert tried.falls.sum() == metrics["falls"] > 0
+    assert tried.failures.sum() == pytest.approx(metrics["falls"]) and metrics["falls"] > 0
     assert tried.steps.sum() == rollout.terminal.size
     assert 0.4 < tried.steps[:12].sum() / rollout.terminal.size < 0.6, "half of them are speeds"
+
+
+def test_two_seconds_at_a_wrong_speed_count_as_a_fall():
+    """Half-cheetahs that stand where 2 m/s are asked for, where 0.05 m/s are, and where a goal is."""
+    stage = LowLevelStage(replace(SMALL, simulations=3, episode_s=60.0))
+    stage.begin(0)
+    exercise = stage.exercise
+    exercise.commands.kind[:], exercise.commands.target[:] = (VELOCITY, VELOCITY, GOAL), (2.0, 0.05, 2.0)
+    exercise.bins[:] = command_bin(exercise.commands.kind, exercise.commands.target, stage.ranges)
+    for _ in range(round((1.0 + 3.0) / exercise.simulation.control_dt_s)):
+        exercise.step(np.zeros((3, 6)))
+    tried = exercise.count()
+    assert tried.failures[exercise.bins[0]] == pytest.approx(1.5, abs=0.2)
+    assert tried.failures.sum() == tried.failures[exercise.bins[0]]
 
 
 def test_some_goals_are_out_of_sight_and_some_commands_never_stay():

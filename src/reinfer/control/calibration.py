@@ -45,9 +45,10 @@ def calibrated(calibration: Calibration, commands: Commands) -> Commands:
 
 
 def calibrate(policy, body, rng: np.random.Generator, rounds: int, threads: int = 0) -> Calibration:
-    """Correct commands by the error of the mean speed they give, ``rounds`` times over.
+    """Correct commands by the error of the speed they give, the median of all copies, ``rounds`` times over.
 
-    Bodies that fall count for nothing; where all of them fall a command stays as it is.
+    Bodies that fall count for nothing; where all of them fall a command stays as it is. No command exceeds what the
+    policy was trained on.
 
     Args:
         policy: as ``LowLevelPolicy``, itself without calibration.
@@ -63,8 +64,9 @@ def calibrate(policy, body, rng: np.random.Generator, rounds: int, threads: int 
         speed = (states[-1, :, 0] - states[-1 - window, :, 0]) / (window * simulation.control_dt_s)
         speed = np.where(fallen, np.nan, speed).reshape(-1, COPIES)
         ran = np.isfinite(speed).any(1) & (calibration.wanted != 0.0)
-        error = np.where(ran, np.nanmean(np.where(ran[:, None], speed, 0.0), axis=1) - calibration.wanted, 0.0)
+        error = np.where(ran, np.nanmedian(np.where(ran[:, None], speed, 0.0), axis=1) - calibration.wanted, 0.0)
         limit = LARGEST_CORRECTION * np.abs(calibration.wanted)
         correction = np.clip(calibration.command - error - calibration.wanted, -limit, limit)
-        calibration = calibration._replace(command=calibration.wanted + correction)
+        highest = policy.ranges.speed_mps[1]
+        calibration = calibration._replace(command=np.clip(calibration.wanted + correction, -highest, highest))
     return calibration

@@ -2,7 +2,7 @@
 
 A body that stands at rest meets a dilemma: the first attempts to run end in falls, which cost all later reward, so
 that standing still is a local optimum. Speeds that grow keep the next gait close to the last one; bodies that
-already move at a reset must either learn to keep going or to brake; commands under which they fall come more often.
+already move at a reset must either learn to keep going or to brake; commands that they fail at come more often.
 """
 
 from dataclasses import replace
@@ -18,9 +18,9 @@ from reinfer.tasks import GOAL, VELOCITY
 FIRST_SHARE = 0.25
 
 #: Into how many bins speeds are sorted, either way; upper edges of those of distances of goals, as shares of the
-#: largest that a policy can see; what is kept of counts from one iteration to the next; and the steps and falls that
+#: largest that a policy can see; what is kept of counts from one iteration to the next; and the steps and failures that
 #: are taken for granted.
-SPEED_BINS, GOAL_EDGES, KEPT, PRIOR_STEPS, PRIOR_FALLS = 6, (1.0 / 3.0, 1.0, 6.0), 0.98, 500.0, 0.5
+SPEED_BINS, GOAL_EDGES, KEPT, PRIOR_STEPS, PRIOR_FAILURES = 6, (1.0 / 3.0, 1.0, 6.0), 0.98, 500.0, 0.5
 _GOAL_BINS = len(GOAL_EDGES)
 
 #: Kinds of command that are practised, each with the first of its bins and how many it has either way.
@@ -29,11 +29,12 @@ BINS = 2 * (SPEED_BINS + _GOAL_BINS)
 
 
 class Practice(NamedTuple):
-    """What came of commands, recent iterations counting most: ``steps`` and ``falls`` (BINS,): speeds, then goals,
-    either with backward ones first, small ones first."""
+    """What came of commands, recent iterations counting most: ``steps`` and ``failures`` (BINS,): speeds, then goals,
+    either with backward ones first, small ones first. A fall is a failure, and so are some seconds at a speed that is
+    not the one asked for."""
 
     steps: np.ndarray
-    falls: np.ndarray
+    failures: np.ndarray
 
 
 def no_practice() -> Practice:
@@ -58,14 +59,14 @@ def practised(practice: Practice, tried: Practice) -> Practice:
 
 
 def hard_targets(rng: np.random.Generator, practice: Practice, kind: int, count: int, ranges, asked) -> np.ndarray:
-    """Speeds, or goals relative to the body, (count,), bins of ``kind`` drawn in proportion to the falls per step.
+    """Speeds, or goals relative to the body, (count,), bins of ``kind`` drawn in proportion to the failures per step.
 
     Args:
         ranges, asked: commands of the whole run, which bins divide, and those asked for now, which limit speeds.
     """
     first, bins = PRACTISED[kind]
     here = slice(first, first + 2 * bins)
-    rate = (practice.falls[here] + PRIOR_FALLS) / (practice.steps[here] + PRIOR_STEPS)
+    rate = (practice.failures[here] + PRIOR_FAILURES) / (practice.steps[here] + PRIOR_STEPS)
     drawn = rng.choice(2 * bins, count, p=rate / rate.sum())
     upper = _upper_edges(kind)
     low, high = np.concatenate([[0.0], upper[:-1]])[drawn % bins], upper[drawn % bins]

@@ -20,7 +20,7 @@ from reinfer.control.tracking import (
     tracking_reward,
 )
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import GOAL, JUMP
+from reinfer.tasks import GOAL, JUMP, VELOCITY
 
 #: Input columns that the value estimate has beyond those of the policy: the averaged error, the age of the command.
 CRITIC_INPUTS = 2
@@ -28,6 +28,9 @@ CRITIC_INPUTS = 2
 
 #: How far goals may be, in units of what a policy can see; command changes per second of restless episodes.
 FARTHEST, RESTLESS_HZ = 6.0, 16.0
+
+#: A speed is not the one asked for if off by more than this share and this much (m/s); so many seconds are a failure.
+OFF_SHARE, OFF_MPS, FAILURE_S = 0.3, 0.1, 2.0
 
 
 class Terms(NamedTuple):
@@ -43,10 +46,11 @@ class Terms(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """What is asked for at present: commands out of ``ranges``, of which a ``hard_share`` as ``practice`` has it; and
-    what a fall costs."""
+    """What is asked for at present: commands out of ``ranges``, of which a ``hard_share`` as ``practice`` has it; at
+    what speed goals are approached from afar (m/s); and what a fall costs."""
 
     ranges: CommandRange
+    goal_speed: float
     hard_share: float
     practice: Practice
     fall_cost: float
@@ -95,7 +99,7 @@ class Exercise:
         return np.nan_to_num(rows)
 
     def step(self, action) -> tuple[np.ndarray, np.ndarray]:
-        """One control step of ``action`` (N, A) in [-1, 1]: rewards, minus its cost for a fall, and who fell, (N,) each."""
+        """One control step of ``action`` (N, A) in [-1, 1]: rewards (minus its cost for a fall) and falls, (N,)."""
         before = self.simulation.task_state()
         self.simulation.step(action)
         self.age += 1
@@ -103,8 +107,14 @@ class Exercise:
         earned = self._reward(before, self.simulation.task_state(), action)
         counts = self.bins >= 0
         np.add.at(self.tried.steps, self.bins[counts], 1.0)
-        np.add.at(self.tried.falls, self.bins[counts], fallen[counts])
+        np.add.at(self.tried.failures, self.bins[counts], self._failing(fallen)[counts])
         return np.where(fallen, -self.demand.fall_cost, earned), fallen
+
+    def _failing(self, fallen) -> np.ndarray:
+        """Falls, and the parts of a failure that a step at a wrong average speed is, (N,)."""
+        tolerance = np.maximum(OFF_SHARE * np.abs(self.commands.target), OFF_MPS)
+        off = (self.commands.kind == VELOCITY) & (np.abs(self.average) > tolerance)
+        return fallen + off * self.simulation.control_dt_s / FAILURE_S
 
     def renew(self, rng: np.random.Generator, fallen, present):
         """Reset what fell or ran out of time, hand out new commands.
@@ -173,4 +183,4 @@ class Exercise:
         self.average = np.where(jumps, peak - self.commands.target, self.average)
         speed, relative = reached[:, 3], self.terms.relative_speed
         judged = (error, self.average, self.command_age_s, speed, self.commands, action)
-        return tracking_reward(*judged, self.demand.ranges, relative)
+        return tracking_reward(*judged, self.demand.goal_speed, relative)

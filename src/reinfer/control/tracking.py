@@ -75,9 +75,10 @@ def velocity_reward(error, average, age_s, target, relative: bool = False) -> np
 
 
 def goal_reward(error, speed, highest_speed: float) -> np.ndarray:
-    """In [0, 1], shape (N,): being there (0.7), and approaching at 2 x distance per second, bounded (0.3)."""
+    """In [0, 1], shape (N,): being there (0.7), and approaching at 2 x distance per second, at most at
+    ``highest_speed`` (0.3)."""
     distance = np.abs(error)
-    wanted_speed = np.clip(-2.0 * error, -0.8 * highest_speed, 0.8 * highest_speed)
+    wanted_speed = np.clip(-2.0 * error, -highest_speed, highest_speed)
     there = 0.25 * np.exp(-np.square(distance / 0.1)) + 0.25 * np.exp(-distance / 0.03)
     return there + 0.2 * np.exp(-distance) + 0.3 * np.exp(-np.square((speed - wanted_speed) / 0.5))
 
@@ -106,7 +107,7 @@ def hold_reward(error, sharp) -> np.ndarray:
 
 
 def tracking_reward(
-    error, average, age_s, speed, commands, action, ranges: CommandRange, relative_speed: bool = False
+    error, average, age_s, speed, commands, action, goal_speed: float, relative_speed: bool = False
 ) -> np.ndarray:
     """Reward of one control step, shape (N,).
 
@@ -115,10 +116,11 @@ def tracking_reward(
         age_s: time since the command was given (N,).
         speed: vx reached, m/s (N,).
         action: executed actions (N, A) in [-1, 1].
+        goal_speed: at which goals are approached from afar, m/s.
         relative_speed: as ``relative`` of ``velocity_reward``.
     """
     by_kind = {
-        GOAL: goal_reward(error, speed, ranges.speed_mps[1]),
+        GOAL: goal_reward(error, speed, goal_speed),
         VELOCITY: velocity_reward(error, average, age_s, commands.target, relative_speed),
         STAND: hold_reward(error, sharp=0.05),
         JUMP: jump_reward(error, average, age_s, commands.target),

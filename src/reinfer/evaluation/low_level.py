@@ -3,7 +3,7 @@
 import numpy as np
 
 from reinfer.bodies import Body
-from reinfer.control.commands import Commands, trained_kinds
+from reinfer.control.commands import Commands, restrict, trained_kinds
 from reinfer.control.following import follow
 from reinfer.evaluation.jumps import recent_peak
 from reinfer.simulation import BatchSimulation
@@ -30,7 +30,7 @@ def unseen_commands(kind: int, x, ranges, rng: np.random.Generator) -> Commands:
 
 
 def evaluate_low_level(policy, body: Body, seed: int, *, per_kind: int = 128, threads: int = 0) -> dict:
-    """Errors and falls over ``per_kind`` unseen commands of each trained kind.
+    """Errors and falls over ``per_kind`` unseen commands of each trained kind, over what the body promises.
 
     Errors are over the last 3 s of 12: ``goal_error_m`` is the mean distance to the goal,
     ``speed_error_windowed`` the error of the mean speed (distance over time) relative to the target,
@@ -41,11 +41,14 @@ def evaluate_low_level(policy, body: Body, seed: int, *, per_kind: int = 128, th
     """
     rng = np.random.default_rng([seed, 0x10E7])
     rows, falls, mean_ratio = [], [], None
-    for kind in trained_kinds(policy.ranges):
+    kinds = trained_kinds(policy.ranges)
+    # A policy may know higher speeds than are promised of its body.
+    promised = restrict(body.commands, [KINDS[kind] for kind in kinds])
+    for kind in kinds:
         simulation = BatchSimulation(body, per_kind, threads)
         simulation.reset(rng)
         start = simulation.task_state()[:, 0]
-        commands = unseen_commands(kind, start, policy.ranges, rng)
+        commands = unseen_commands(kind, start, promised, rng)
         states, fallen = follow(policy, simulation, commands, FALL_S)
         error = _errors(kind, states, commands, simulation.control_dt_s)
         falls.append(fallen)

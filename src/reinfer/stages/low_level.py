@@ -39,6 +39,9 @@ from reinfer.tasks import KINDS
 #: Where annealing of the learning rate ends.
 FINAL_LEARNING_RATE = 2e-5
 
+#: Speed at which goals are approached from afar, as a share of the highest promised.
+GOAL_SHARE = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class LowLevelConfig:
@@ -62,8 +65,9 @@ class LowLevelConfig:
     anneal_from: float = setting(0.5, "fraction of the run after which exploration fades", low=0.0, high=1.0)
     relative_speed: bool = setting(False, "judge speeds relative to the target where far from it")
     speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
+    speed_reserve: float = setting(1.0, "speeds are learned up to so many times the highest promised", low=1.0)
     hard_commands: float = setting(
-        0.0, "share of commands drawn where bodies fall most often, until annealing", low=0.0, high=1.0
+        0.0, "share of commands drawn where bodies fail most often; half of it at the end", low=0.0, high=1.0
     )
     far_goals: float = setting(0.0, "share of goals that lie farther than a policy can see", low=0.0, high=1.0)
     restless: float = setting(0.0, "share of episodes in which commands change all the time", low=0.0, high=1.0)
@@ -76,7 +80,8 @@ class LowLevelConfig:
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
 
-#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of falling.
+#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of what they
+#: fail at, long runs, commands that change at any moment, and falls that cost what they spoil, more and more.
 _LEGGED = LowLevelConfig(
     hard_commands=0.4,
     far_goals=0.2,
@@ -99,20 +104,22 @@ PRESETS = {
     "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
     "walker2d": replace(_LEGGED, body="walker2d"),
-    # A body on one foot falls for so long, whatever it does, that only a reward for standing makes falls cost anything;
-    # and it gives up on going backwards unless it keeps exploring. Practice of hard speeds cost it its long runs.
+    # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly, and cannot brake
+    # where it is faster than anything it was ever asked for.
     "hopper": replace(
         _LEGGED,
         body="hopper",
-        iterations=3600,
-        entropy_weight=0.006,
+        iterations=3400,
+        speed_reserve=1.25,
+        entropy_weight=0.004,
         speed_ramp=0.5,
+        anneal_from=0.5,
     ),
 }
 
 
 class LowLevelState(NamedTuple):
-    """What is learned, and at which speeds bodies fell while learning."""
+    """What is learned, and at which commands bodies failed while learning."""
 
     learner: LearnerState
     practice: Practice
@@ -132,7 +139,9 @@ class LowLevelStage:
                 f" = {config.simulations * config.horizon}"
             )
         self.body = robot(config.body, config.timing)
-        self.ranges = restrict(self.body.commands, config.kinds)
+        promised = restrict(self.body.commands, config.kinds)
+        low, high = promised.speed_mps
+        self.ranges = replace(promised, speed_mps=(low, high * config.speed_reserve))
         self.iterations = config.iterations
         self.sync_interval = 25
         self.steps_per_iteration = config.simulations * config.horizon
@@ -176,13 +185,15 @@ class LowLevelStage:
     def _demand(self, iteration: int, practice: Practice) -> Demand:
         """What is asked for in ``iteration``.
 
-        In the end all speeds should be asked for as often: accuracy at those that are easy is lost without practice.
+        Hard commands fade to half of their share as training anneals: those that are easy need practice to be exact.
         """
         config, progress = self.config, iteration / self.iterations
         asked = ramped(self.ranges, progress, config.speed_ramp)
         grown = min(1.0, progress / config.anneal_from) if config.anneal_from else 1.0
         fall_cost = config.first_fall_cost + (config.last_fall_cost - config.first_fall_cost) * grown
-        return Demand(asked, config.hard_commands * self._left(iteration), practice, fall_cost)
+        hard_share = config.hard_commands * (0.5 + 0.5 * self._left(iteration))
+        goal_speed = GOAL_SHARE * asked.speed_mps[1] / config.speed_reserve
+        return Demand(asked, goal_speed, hard_share, practice, fall_cost)
 
     # ---- one iteration: collect, update
 
