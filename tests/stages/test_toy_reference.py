@@ -12,7 +12,14 @@ import tomli_w
 from reinfer.bodies import Toy1d
 from reinfer.cli.main import main
 from reinfer.control.replay import Anchors, whole_episodes
-from reinfer.control.sac import Hyperparameters, critic_loss, policy_loss, soft_targets
+from reinfer.control.sac import (
+    Hyperparameters,
+    action_distribution,
+    critic_loss,
+    policy_loss,
+    soft_targets,
+    values,
+)
 from reinfer.evaluation import toy as evaluation_toy
 from reinfer.inference import melts_loss, melts_networks
 from reinfer.inference.agent import ToyAgent
@@ -297,3 +304,33 @@ def test_targets_are_read_out_of_rewards(monkeypatch):
 def test_mistakes_are_named(changes, words):
     with pytest.raises(ConfigError, match=words):
         MeltsStage(replace(TINY, **changes))
+
+
+# ---- the mirror
+
+
+def test_tied_networks_stay_equivariant_in_training_critics_and_all():
+    """One epoch with the weights tied to x -> -x, and a prior of given classes."""
+    stage = MeltsStage(replace(TINY, equivariant=True, prior="gmm"))
+    state, row = stage.iterate(stage.init(), 0)
+    assert row["components"] == 4
+    rows = jax.random.normal(jax.random.key(0), (6, 32, 5))
+    posterior = melts_networks.encode(state.inference.encoder, rows)
+    image = melts_networks.encode(state.inference.encoder, rows * jnp.array([-1.0, -1.0, 1.0, -1.0, -1.0]))
+    for one, two in zip(posterior, image, strict=True):
+        np.testing.assert_allclose(two, one[:, ::-1], atol=1e-5)
+    latent, channels = posterior.mean, jax.random.normal(jax.random.key(1), (6, 2))
+    action = jax.random.uniform(jax.random.key(2), (6, 1), minval=-1.0)
+    inputs = jnp.concatenate([channels, latent], axis=1)
+    mirrored = jnp.concatenate([-channels, latent[:, ::-1]], axis=1)
+    (mean, log_std), (mean_image, log_std_image) = (
+        action_distribution(state.sac.policy, given) for given in (inputs, mirrored)
+    )
+    np.testing.assert_allclose(mean_image, -mean, atol=1e-5)
+    np.testing.assert_allclose(log_std_image, log_std, atol=1e-5)
+    for critics in (state.sac.critics, state.sac.targets):
+        value, value_image = (values(critics, inputs, action, False), values(critics, mirrored, -action, False))
+        np.testing.assert_allclose(value_image, value, atol=1e-5)
+    logits = melts_networks.decode_family(state.inference.decoder, jnp.zeros((6, 6)), latent)
+    logits_image = melts_networks.decode_family(state.inference.decoder, jnp.zeros((6, 6)), latent[:, ::-1])
+    np.testing.assert_allclose(logits_image, logits[:, jnp.array([1, 0, 3, 2])], atol=1e-5)

@@ -77,8 +77,9 @@ def test_an_agent_of_the_toy_of_three_degrees_of_freedom_learns_and_survives_exp
     belief = agent.infer(empty_window(2, agent.width, agent.layout))
     assert np.all(np.sign(belief.target) == [1, -1, 1, -1, 1, -1, 1])
     assert agent.act(np.zeros((2, 6), np.float32), belief).shape == (2, 3)
-    found = evaluate_toy(agent)
+    found = evaluate_toy(agent, mixture=False)
     assert found["n_tasks"] == 70 and len(found["return_by_family"]) == 7 and found["body"] == "toy3dof"
+    assert found["purity"] is None
 
 
 def test_an_agent_of_an_unknown_toy_is_refused(tmp_path):

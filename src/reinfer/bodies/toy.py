@@ -40,7 +40,8 @@ class ToyBody:
     """A toy; states are task-space states (..., 6) of which ``channels`` are used.
 
     A subclass sets ``name``, ``action_size``, ``channels``, ``tasks`` (whose families must be the first of
-    ``tasks.FAMILIES``, in their order) and ``reach``: per kind it knows, what one action can change in its channel.
+    ``tasks.FAMILIES``, in their order), ``reach``: per kind it knows, what one action can change in its channel, and
+    ``action_mirror``: the sign that each action takes on where x becomes -x.
 
     Args:
         process_noise: largest standard deviation added to what a step reaches, the published robustness knob (0.1 was
@@ -54,6 +55,7 @@ class ToyBody:
 
     name: ClassVar[str]
     action_size: ClassVar[int]
+    action_mirror: ClassVar[tuple[float, ...]]
     channels: ClassVar[tuple[str, ...]]
     tasks: ClassVar[TaskDistribution]
     reach: ClassVar[dict[int, float]]

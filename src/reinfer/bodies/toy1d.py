@@ -28,6 +28,7 @@ class Toy1d(ToyBody):
 
     name = "toy1d"
     action_size = 1
+    action_mirror = (-1.0,)
     channels = ("x", "vx")
     tasks = TaskDistribution(LINE_FAMILIES)
     reach = {VELOCITY: MAX_SPEED_MPS, GOAL: MAX_SPEED_MPS * TIME_STEP_S}

@@ -30,6 +30,7 @@ class Toy3dof(ToyBody):
 
     name = "toy3dof"
     action_size = 3
+    action_mirror = (-1.0, -1.0, 1.0)
     channels = CHANNELS
     tasks = TaskDistribution(
         (

@@ -16,6 +16,7 @@ class EvalToyOptions:
 
     model: str = setting("shipped:toy/seed0", "run, model folder or shipped:NAME")
     seed: int = setting(0, "of the starts", low=0)
+    mixture: bool = setting(True, "judge the mixture prior too, which takes longer than all else")
     json: bool = setting(False, "print one JSON object")
 
 
@@ -67,7 +68,7 @@ def eval_toy(options: EvalToyOptions) -> int:
     from reinfer.inference.agent import ToyAgent
     from reinfer.runs.directory import resolve
 
-    found = evaluate_toy(ToyAgent.load(resolve(options.model)), options.seed)
+    found = evaluate_toy(ToyAgent.load(resolve(options.model)), options.seed, options.mixture)
     if options.json:
         print(json_format.dumps(found, indent=2))
         return 0

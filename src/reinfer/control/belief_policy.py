@@ -7,10 +7,11 @@ import jax.numpy as jnp
 
 from reinfer.bodies import ToyBody
 from reinfer.control.bouncing import SHAPE, best_thrust
+from reinfer.control.equivariance import Mirror, joined, layer_mirrors, mlp_mirrors, renumbered, signed
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.belief import Belief
 from reinfer.tasks import CHANNELS, GOAL, JUMP, STAND
-from reinfer.tasks.families import FAMILY_KIND, KIND_CHANNEL
+from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_KIND, FAMILY_MIRROR, KIND_CHANNEL
 
 #: Kinds whose targets are places: what matters is how far away they are.
 PLACES = (GOAL, STAND)
@@ -73,6 +74,19 @@ def policy_features(body: ToyBody, state, belief: Belief) -> jax.Array:
             pursued.append(share * expected / reach)
         phases += [share * phase for phase in body.phase(kind, state)]
     return jnp.concatenate([probability, jnp.stack(pursued + phases, axis=-1)], axis=-1)
+
+
+def policy_mirrors(policy: BeliefPolicy, body: ToyBody) -> BeliefPolicy:
+    """How the mirror acts on the weights (see ``control.equivariance``); what is not learned stays as it is."""
+    features, actions = feature_mirror(body), signed(body.action_mirror[: policy.shortcut.bias.shape[0]])
+    return BeliefPolicy(mlp_mirrors(policy.network, features, actions), layer_mirrors(features, actions), ())
+
+
+def feature_mirror(body: ToyBody) -> Mirror:
+    """How the mirror acts on ``policy_features``: families change places, the rest of a kind does as its channel."""
+    sign = {kind: float(KIND_CHANNEL[kind] @ CHANNEL_MIRROR) for kind in body.reach}
+    phases = [sign[kind] for kind in body.reach for _ in body.phase(kind, jnp.zeros(len(CHANNELS)))]
+    return joined(renumbered(FAMILY_MIRROR[: len(body.tasks.ranges)]), signed([*sign.values(), *phases]))
 
 
 def policy_action(policy: BeliefPolicy, body: ToyBody, state, belief: Belief) -> jax.Array:

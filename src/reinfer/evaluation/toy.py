@@ -114,14 +114,14 @@ def heldout_tasks(toy: ToyBody) -> Tasks:
     return toy.tasks.grid_split(SPLIT_SEED)[1]
 
 
-def evaluate_toy(agent: ToyAgent, seed: int = 0) -> dict:
+def evaluate_toy(agent: ToyAgent, seed: int = 0, mixture: bool = True) -> dict:
     """Returns and inference quality on the held-out tasks of the published grid of the agent's toy.
 
     Returns a dict: ``return_mean`` and ``return_by_family`` (undiscounted, 200 steps, identification included),
     ``class_accuracy_by_rows`` and ``target_error_by_rows`` (mean relative error of the target under the true family)
     against context rows, ``purity``, ``nmi``, ``ari``, ``components``, ``effective_components`` and
     ``merged_components`` of the mixture prior against families, on fresh tasks over all of their ranges (null without
-    components), ``body``, ``n_tasks``, ``seed``.
+    components, or unless ``mixture``), ``body``, ``n_tasks``, ``seed``.
     """
     tasks = heldout_tasks(agent.body)
     episodes = jax.tree.map(np.asarray, play_toy(agent, tasks, random.key(seed, "evaluation")))
@@ -132,19 +132,19 @@ def evaluate_toy(agent: ToyAgent, seed: int = 0) -> dict:
         "return_by_family": {FAMILY_NAMES[f]: float(returns[tasks.family == f].mean()) for f in families},
         "class_accuracy_by_rows": {str(rows): float(found[rows].mean()) for rows in ROWS},
         "target_error_by_rows": {str(rows): float(error[rows].mean()) for rows in ROWS},
-        **_mixture_report(agent, seed),
+        **_mixture_report(agent, seed, mixture),
         "body": agent.body.name,
         "n_tasks": tasks.count,
         "seed": seed,
     }
 
 
-def _mixture_report(agent: ToyAgent, seed: int) -> dict:
+def _mixture_report(agent: ToyAgent, seed: int, wanted: bool) -> dict:
     """Agreement of the agent's mixture prior with families, on latents of at least ``MIXTURE_ROWS`` rows."""
     keys = ("purity", "nmi", "ari", "components", "effective_components", "merged_components")
     prior: MixturePrior | None = getattr(agent.params, "prior", None)
     active = np.zeros(0) if prior is None else np.asarray(prior.uid) >= 0
-    if not active.any():
+    if not (wanted and active.any()):
         return dict.fromkeys(keys)
     tasks = Tasks(*map(np.asarray, agent.body.tasks.sample(random.key(seed, "mixture tasks"), (MIXTURE_TASKS,))))
     latent = play_toy(agent, tasks, random.key(seed, "mixture"), MIXTURE_STEPS).latent[MIXTURE_ROWS:]

@@ -50,7 +50,9 @@ def _belief_template(config: dict) -> BeliefAgent:
     hidden, latent, body = config["hidden"], config["latent"], toy_of(config)
     key, layout = jax.random.key(0), RowLayout(config["families"])
     zero = np.zeros(layout.families, np.float32)
-    encoder = init_encoder(key, hidden, latent, layout)
+    # Models made before there was a choice say nothing: a GRU.
+    make = config.get("encoder", "gru"), config.get("context_mode", "trajectory")
+    encoder = init_encoder(key, hidden, latent, layout, *make)
     return BeliefAgent(
         Inference(encoder, init_decoder(key, config["decoder_hidden"], latent, layout, body.action_size)),
         init_policy(key, config["policy_hidden"], body),

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from reinfer.inference.context import LINE_ROWS, ContextWindow, RowLayout
-from reinfer.inference.decoder import Decoder, TargetScale, decode_family, decode_target
+from reinfer.inference.decoder import Decoder, TargetScale, decode_family, decode_target, decoder_mirrors
 from reinfer.inference.encoder import Carry, Encoder, read
 from reinfer.tasks import JUMP
 from reinfer.tasks.families import FAMILY_KIND
@@ -25,6 +25,11 @@ class Inference(NamedTuple):
 
     encoder: Encoder
     decoder: Decoder
+
+    def mirrors(self, action_mirror) -> "Inference":
+        """How the mirror acts on the weights (see ``control.equivariance``); ``action_mirror`` as that of a toy."""
+        decoder = decoder_mirrors(self.decoder, self.encoder.layout, action_mirror)
+        return Inference(self.encoder.mirrors(), decoder)
 
 
 class Belief(NamedTuple):

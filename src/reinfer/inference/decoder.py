@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reinfer.control.equivariance import fixed, joined, layer_mirrors, mlp_mirrors, renumbered, signed, swapped
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.context import RowLayout
 from reinfer.tasks import TaskDistribution
-from reinfer.tasks.families import FAMILY_SIGN
+from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_MIRROR, FAMILY_SIGN
 
 #: Typical sizes of channels (m, m/s, rad), by which decoder inputs and outputs are scaled.
 _SCALE = {"x": 10.0, "pitch": 1.0, "vx": 3.0, "vz": 2.0}
@@ -59,6 +60,20 @@ def init_decoder(key, hidden: int, latent: int, layout: RowLayout, actions: int)
         target_shortcut=init_mlp(keys[4], (latent, families), output_scale=0.3, weights=normal)[0],
         reward=init_mlp(keys[2], (step, hidden, hidden, 1), output_scale=0.3, weights=normal),
         state=init_mlp(keys[3], (step, hidden, channels), output_scale=0.3, weights=normal),
+    )
+
+
+def decoder_mirrors(decoder: Decoder, layout: RowLayout, action_mirror) -> Decoder:
+    """How the mirror acts on the weights (see ``control.equivariance``); ``action_mirror`` as that of a toy."""
+    latent = swapped(decoder.target_shortcut.weight.shape[0])
+    channels, families = signed(CHANNEL_MIRROR[layout.index]), renumbered(FAMILY_MIRROR[: layout.families])
+    step = joined(channels, signed(action_mirror), latent)
+    return Decoder(
+        family=mlp_mirrors(decoder.family, latent, families),
+        target=mlp_mirrors(decoder.target, latent, families),
+        target_shortcut=layer_mirrors(latent, families),
+        reward=mlp_mirrors(decoder.reward, step, fixed(1)),
+        state=mlp_mirrors(decoder.state, step, channels),
     )
 
 

@@ -71,4 +71,5 @@ def carry_since_change(inference: Inference, window: ContextWindow, scale: Targe
     before = jnp.take_along_axis(until.T, begin, axis=1)
     best = jnp.argmin(before + cost.sum(0) + CHANGE * (begin > first), axis=1)
     since = begin[jnp.arange(count), best]
-    return jax.tree.map(lambda leaf: leaf.reshape(count, hypotheses, -1)[jnp.arange(count), best], carry), since
+    chosen = jax.tree.map(lambda leaf: leaf.reshape(count, hypotheses, *leaf.shape[1:])[jnp.arange(count), best], carry)
+    return chosen, since

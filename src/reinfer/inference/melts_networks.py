@@ -12,15 +12,17 @@ import jax.numpy as jnp
 
 from reinfer.bodies import Toy1d
 from reinfer.bodies.toy1d import MAX_SPEED_MPS
+from reinfer.control.equivariance import Mirror, fixed, joined, layer_mirrors, mlp_mirrors, renumbered, signed, swapped
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.control.sac import mean_action
 from reinfer.inference.belief import Belief
 from reinfer.inference.context import LINE_ROWS, ContextWindow
 from reinfer.inference.encoder import Posterior
 from reinfer.inference.mixture import MixturePrior, standard_normal_prior
-from reinfer.inference.recurrent import GRU, init_gru
+from reinfer.inference.recurrent import GRU, gru_mirrors, init_gru
+from reinfer.inference.rows import row_mirror
 from reinfer.tasks import CHANNELS, FAMILIES, Tasks, reward
-from reinfer.tasks.families import FAMILY_SIGN
+from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_MIRROR, FAMILY_SIGN
 
 #: Widths are this many times the number of inputs (``net_complex_enc_dec`` of the publication).
 COMPLEXITY = 5
@@ -77,6 +79,36 @@ def init_melts(key, latent: int) -> MeltsNetworks:
         family=init_mlp(keys[5], (channels + latent, hidden, hidden, hidden // 2, CLASSES), weights=normal),
     )
     return MeltsNetworks(encoder, decoder)
+
+
+def melts_mirrors(networks: MeltsNetworks) -> MeltsNetworks:
+    """How the mirror acts on the weights (see ``control.equivariance``); latents change places in pairs."""
+    encoder, decoder = networks
+    hidden, latent = swapped(ENCODER_HIDDEN), swapped(encoder.mean.bias.shape[0])
+    step = joined(_CHANNELS, _ACTIONS, latent)
+    head = layer_mirrors(hidden, latent)
+    return MeltsNetworks(
+        MeltsEncoder(gru_mirrors(row_mirror(LINE_ROWS), ENCODER_HIDDEN), head, head),
+        MeltsDecoder(
+            state=mlp_mirrors(decoder.state, step, _CHANNELS),
+            reward=mlp_mirrors(decoder.reward, step, fixed(1)),
+            family=mlp_mirrors(decoder.family, joined(_CHANNELS, latent), renumbered(FAMILY_MIRROR[:CLASSES])),
+        ),
+    )
+
+
+def policy_mirrors(policy: MLP, latent: int) -> MLP:
+    """The same of a soft actor-critic policy on ``policy_inputs``: means are odd, standard deviations even."""
+    return mlp_mirrors(policy, joined(_CHANNELS, swapped(latent)), joined(_ACTIONS, fixed(ACTIONS)))
+
+
+def critic_mirrors(critics: MLP, latent: int) -> MLP:
+    """The same of its critics on ``policy_inputs`` and actions: values are even."""
+    return mlp_mirrors(critics, joined(_CHANNELS, swapped(latent), _ACTIONS), fixed(1))
+
+
+_CHANNELS: Mirror = signed(CHANNEL_MIRROR[LINE_ROWS.index])
+_ACTIONS: Mirror = signed(Toy1d.action_mirror)
 
 
 def encode(encoder: MeltsEncoder, rows) -> Posterior:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from reinfer.control.equivariance import Mirror, joined, swapped
+
 
 class GRU(NamedTuple):
     """Weights: ``input`` (I, 3H), ``recurrent`` (H, 3H), ``bias`` (3H,), ``candidate_bias`` (H,); gates r, u, n."""
@@ -29,6 +31,13 @@ def init_gru(key, input_size: int, hidden_size: int) -> GRU:
         bias=jnp.zeros(3 * hidden_size),
         candidate_bias=jnp.zeros(hidden_size),
     )
+
+
+def gru_mirrors(inputs: Mirror, hidden_size: int) -> GRU:
+    """How the mirror acts on the weights (see ``control.equivariance``), given how it does on the inputs."""
+    hidden = swapped(hidden_size)
+    gates = joined(hidden, hidden, hidden)
+    return GRU((inputs, gates), (hidden, gates), (gates,), (hidden,))
 
 
 def project_inputs(gru: GRU, inputs) -> jax.Array:

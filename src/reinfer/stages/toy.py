@@ -1,12 +1,13 @@
 """Stage "toy": meta-train task inference and a policy on a toy body.
 
 Objective. Inference minimises ``inference.loss`` over episodes of random behaviours and of the agent itself, all with
-freshly drawn tasks; the policy minimises ``control.short_horizon`` on the states its own episodes visit. A
-Dirichlet-process mixture is refitted to latents after every iteration and is the prior of the next. Everything between
-two fits is one compiled program.
+freshly drawn tasks; the policy minimises ``control.short_horizon`` on the states its own episodes visit. The prior, by
+default a Dirichlet-process mixture, is refitted to latents after every iteration for the next. Everything between two
+fits is one compiled program. Encoder and prior are chosen by name; ``equivariant`` ties the weights of encoder, heads
+and policy to the mirror x -> -x (``control.equivariance``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,27 +19,31 @@ import optax
 import optax.contrib
 
 from reinfer.bodies import TOYS, Toy1d, ToyBody
-from reinfer.control.belief_policy import BeliefPolicy, init_policy
+from reinfer.control.belief_policy import BeliefPolicy, init_policy, policy_mirrors
 from reinfer.control.bouncing import bounce_values
+from reinfer.control.equivariance import tie, tie_fresh
 from reinfer.control.short_horizon import control_cost
 from reinfer.inference.agent import BeliefAgent, ToyAgent
 from reinfer.inference.belief import Inference
 from reinfer.inference.context import WINDOW, RowLayout
 from reinfer.inference.decoder import TargetScale, init_decoder, target_scale
-from reinfer.inference.encoder import encode_prefixes, init_encoder
+from reinfer.inference.encoder import ENCODERS, MODES, check_encoder, encode_prefixes, init_encoder
 from reinfer.inference.loss import Episodes, Weights, inference_loss
 from reinfer.inference.mixture import (
+    PRIORS,
     MixtureConfig,
     MixturePrior,
     MixtureState,
-    export_prior,
-    fit,
+    check_prior,
     init_state,
+    refit,
     standard_normal_prior,
 )
+from reinfer.inference.pcgrad import project_conflicts
 from reinfer.runs import random
 from reinfer.runs.config import setting, to_dict, validate
-from reinfer.stages.toy_contexts import behaviour_episodes, policy_episodes
+from reinfer.runs.errors import ConfigError
+from reinfer.stages.toy_contexts import DIRECTIONS, TaskDraw, behaviour_episodes, policy_episodes
 from reinfer.tasks import JUMP, Tasks
 
 
@@ -48,6 +53,17 @@ class ToyConfig:
 
     body: str = setting(Toy1d.name, "toy that is learned on", choices=tuple(TOYS))
     seed: int = setting(0, "seed of all randomness", low=0)
+    directions: str = setting("both", "directions of the training tasks; forward: half of them", choices=DIRECTIONS)
+    encoder: str = setting("gru", "make of the task encoder", choices=tuple(ENCODERS))
+    context_mode: str = setting(
+        "trajectory",
+        "how the evidence of rows is put together: read as a sequence, or per transition by a product of Gaussians or a"
+        " learned combination",
+        choices=tuple(MODES),
+    )
+    equivariant: bool = setting(False, "tie encoder, heads and policy to the mirror x -> -x")
+    prior: str = setting("dpmm", "prior over the latent task", choices=PRIORS)
+    pcgrad: bool = setting(False, "project conflicts between the families' gradients of inference (PCGrad)")
     iterations: int = setting(24, "mixture fits and logged rows", low=1)
     updates: int = setting(130, "gradient steps per iteration", low=1)
     hidden: int = setting(64, "width of the encoder", low=4)
@@ -130,10 +146,14 @@ def init_networks(key, bounce, config: ToyConfig) -> Learned:
     body = TOYS[config.body]()
     layout = RowLayout(len(body.tasks.ranges))
     inference = Inference(
-        init_encoder(keys[0], config.hidden, config.latent, layout),
+        init_encoder(keys[0], config.hidden, config.latent, layout, config.encoder, config.context_mode),
         init_decoder(keys[1], config.decoder_hidden, config.latent, layout, body.action_size),
     )
-    policy = init_policy(keys[2], config.policy_hidden, body)._replace(bounce=bounce)
+    policy = init_policy(keys[2], config.policy_hidden, body)
+    if config.equivariant:
+        inference = tie_fresh(inference, inference.mirrors(body.action_mirror))
+        policy = tie_fresh(policy, policy_mirrors(policy, body))
+    policy = policy._replace(bounce=bounce)
     optimisers = make_optimisers(config)
     return Learned(inference, policy, optimisers.inference.init(inference), optimisers.policy.init(policy))
 
@@ -153,14 +173,14 @@ def update(learned: Learned, index, key, config: ToyConfig, prior: MixturePrior,
     )
     keys = jax.random.split(key, 3)
     toy = training_toy(config, config.behaviour_time_step_spread)
-    others = behaviour_episodes(keys[0], toy, config.behaviour_episodes, config.behaviour_length)
-    gradient, parts = jax.grad(inference_loss, has_aux=True)(learned.inference, others, prior, keys[1], weights, scale)
+    others = behaviour_episodes(keys[0], toy, task_draw(config), config.behaviour_episodes, config.behaviour_length)
+    gradient, parts = inference_gradient(learned.inference, others, prior, keys[1], weights, scale, config)
     acting = index >= config.policy_from * config.iterations * config.updates
     own_gradient, policy, policy_optimiser, cost = jax.lax.cond(
         acting,
         partial(act_and_learn, config=config, prior=prior, scale=scale, weights=weights),
         lambda learned, key: (
-            jax.tree.map(jnp.zeros_like, learned.inference),
+            jax.tree.map(jnp.zeros_like, gradient),
             learned.policy,
             learned.policy_optimiser,
             0.0,
@@ -169,9 +189,34 @@ def update(learned: Learned, index, key, config: ToyConfig, prior: MixturePrior,
         keys[2],
     )
     gradient = jax.tree.map(jnp.add, gradient, own_gradient)
+    if config.pcgrad:
+        gradient = project_conflicts(gradient, jax.random.fold_in(key, 1))
+    if config.equivariant:
+        gradient = tie(gradient, learned.inference.mirrors(toy.action_mirror))
     step, optimiser = make_optimisers(config).inference.update(gradient, learned.inference_optimiser, learned.inference)
     inference = optax.apply_updates(learned.inference, step)
+    if config.equivariant:
+        inference = tie(inference, inference.mirrors(toy.action_mirror))
     return Learned(inference, policy, optimiser, policy_optimiser), parts | {"control_cost": cost}
+
+
+def inference_gradient(
+    inference: Inference, episodes: Episodes, prior, key, weights: Weights, scale, config: ToyConfig
+):
+    """Gradient of the loss on ``episodes`` and its parts; with PCGrad a gradient per family, of shares of the loss.
+
+    The latter are stacked and sum to the gradient of the mean over families.
+    """
+    slope = jax.grad(inference_loss, has_aux=True)
+    if not config.pcgrad:
+        return slope(inference, episodes, prior, key, weights, scale)
+    # A balanced draw puts the families in turn.
+    count = task_draw(config).families
+    by_family = jax.tree.map(lambda leaf: leaf.reshape(-1, count, *leaf.shape[1:]).swapaxes(0, 1), episodes)
+    gradient, parts = jax.vmap(slope, in_axes=(None, 0, None, 0, None, None))(
+        inference, by_family, prior, jax.random.split(key, count), weights, scale
+    )
+    return jax.tree.map(lambda leaf: leaf / count, gradient), jax.tree.map(jnp.mean, parts)
 
 
 def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: TargetScale, weights: Weights):
@@ -181,6 +226,7 @@ def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: Tar
     episodes, visited = policy_episodes(
         keys[0],
         training_toy(config, config.time_step_spread),
+        task_draw(config),
         inference,
         policy,
         scale,
@@ -191,11 +237,16 @@ def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: Tar
     cost, gradient = jax.value_and_grad(control_cost)(
         policy, inference, scale, TOYS[config.body](), tasks, *starts, config.horizon
     )
+    if config.equivariant:
+        gradient = tie(gradient, policy_mirrors(policy, TOYS[config.body]()))
     step, optimiser = make_optimisers(config).policy.update(gradient, learned.policy_optimiser, policy)
+    policy = optax.apply_updates(policy, step)
+    if config.equivariant:
+        policy = tie(policy, policy_mirrors(policy, TOYS[config.body]()))
     rows_key, loss_key = jax.random.split(keys[2])
     windows = cut_windows(rows_key, episodes)
-    gradient, _ = jax.grad(inference_loss, has_aux=True)(inference, windows, prior, loss_key, weights, scale)
-    return gradient, optax.apply_updates(policy, step), optimiser, cost
+    gradient, _ = inference_gradient(inference, windows, prior, loss_key, weights, scale, config)
+    return gradient, policy, optimiser, cost
 
 
 def cut_windows(key, episodes: Episodes) -> Episodes:
@@ -215,8 +266,13 @@ def choose_starts(key, tasks: Tasks, visited, count: int):
     """The first three steps of every episode, where beliefs change most, and ``count`` random ones."""
     length = visited.state.shape[1]
     chosen = jnp.concatenate([jnp.arange(3), jax.random.randint(key, (count,), 0, length)])
-    starts = jax.tree.map(lambda leaf: leaf[:, chosen].reshape(-1, leaf.shape[-1]), visited)
+    starts = jax.tree.map(lambda leaf: leaf[:, chosen].reshape(-1, *leaf.shape[2:]), visited)
     return Tasks(*(jnp.repeat(leaf, count + 3) for leaf in tasks)), starts
+
+
+def task_draw(config: ToyConfig) -> TaskDraw:
+    """How training draws its tasks."""
+    return TaskDraw(TOYS[config.body], config.directions, balanced=config.pcgrad)
 
 
 def training_toy(config: ToyConfig, time_step_spread: float) -> ToyBody:
@@ -235,7 +291,7 @@ def train(learned: Learned, first, key, prior: MixturePrior, config: ToyConfig):
 
 @_compiled
 def sample_latents(learned: Learned, key, config: ToyConfig):
-    """Posterior draws (mixture_points, D) for the mixture, from the second half of episodes of the agent.
+    """Posterior draws (mixture_points, D) for the prior and their families, from the second half of own episodes.
 
     Earlier beliefs often lie between families; components on them would join what is to be kept apart.
     """
@@ -244,11 +300,14 @@ def sample_latents(learned: Learned, key, config: ToyConfig):
     keys = jax.random.split(key)
     scale = target_scale(TOYS[config.body].tasks)
     toy = training_toy(config, config.time_step_spread)
-    own, _ = policy_episodes(keys[0], toy, learned.inference, learned.policy, scale, count, 2 * WINDOW)
+    own, _ = policy_episodes(
+        keys[0], toy, task_draw(config), learned.inference, learned.policy, scale, count, 2 * WINDOW
+    )
     posterior = encode_prefixes(learned.inference.encoder, own.rows[:, -WINDOW:])
     mean, log_variance = (leaf[:, -settled:] for leaf in posterior)
     draws = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(keys[1], mean.shape)
-    return draws.reshape(-1, draws.shape[-1])[: config.mixture_points]
+    families = jnp.repeat(own.tasks.family, settled)
+    return draws.reshape(-1, draws.shape[-1])[: config.mixture_points], families[: config.mixture_points]
 
 
 # ---- the stage
@@ -263,6 +322,17 @@ class ToyStage:
 
     def __init__(self, config: ToyConfig):
         self.config = validate(config)
+        check_encoder(config.encoder, config.context_mode, config.hidden)
+        draw = task_draw(config)
+        check_prior(config.prior, config.mixture, len(draw.body.tasks.ranges))
+        for name in ("behaviour_episodes", "policy_episodes") if config.pcgrad else ():
+            if getattr(config, name) % draw.families:
+                raise ConfigError(
+                    f"{name}: {getattr(config, name)} is not allowed with pcgrad; it must be a multiple of the"
+                    f" {draw.families} families"
+                )
+        # What no compiled program depends on is left out, so that such runs share the programs.
+        self.compiled = replace(config, seed=0, prior="dpmm", mixture=MixtureConfig())
         self.iterations = config.iterations
         behaviour = config.behaviour_episodes * config.behaviour_length
         self.steps_per_iteration = config.updates * (behaviour + config.policy_episodes * config.policy_length)
@@ -272,7 +342,7 @@ class ToyStage:
         config = self.config
         bounce = bounce_values() if JUMP in TOYS[config.body].reach else ()
         return ToyState(
-            init_networks(random.key(config.seed, "networks"), bounce, config),
+            init_networks(random.key(config.seed, "networks"), bounce, self.compiled),
             standard_normal_prior(config.latent, config.mixture.max_components),
             init_state(config.latent, config.mixture.max_components),
         )
@@ -281,16 +351,15 @@ class ToyStage:
         """Nothing to reset."""
 
     def iterate(self, state: ToyState, iteration: int):
-        """Train under the present prior, then refit the mixture to latents of the agent's own episodes."""
+        """Train under the present prior, then refit it to latents of the agent's own episodes."""
         config = self.config
         key = random.key(config.seed, "update", iteration)
-        learned, metrics = train(state.learned, iteration * config.updates, key, state.prior, config)
-        latents = sample_latents(learned, random.key(config.seed, "latents", iteration), config)
+        learned, metrics = train(state.learned, iteration * config.updates, key, state.prior, self.compiled)
+        latents = sample_latents(learned, random.key(config.seed, "latents", iteration), self.compiled)
         rng = random.generator(config.seed, "mixture", iteration)
-        mixture, report = fit(state.mixture, np.asarray(latents), config.mixture, rng)
-        prior = jax.tree.map(jnp.asarray, export_prior(mixture, config.mixture))
-        metrics = {name: float(value) for name, value in metrics.items()}
-        return ToyState(learned, prior, mixture), metrics | {"components": float(report.components)}
+        mixture, prior = refit(config.prior, state.mixture, *map(np.asarray, latents), config.mixture, rng)
+        metrics = {name: float(value) for name, value in metrics.items()} | {"components": float(mixture.active.sum())}
+        return ToyState(learned, jax.tree.map(jnp.asarray, prior), mixture), metrics
 
     def parents(self) -> list[dict]:
         """Built from no other model."""
@@ -307,6 +376,8 @@ class ToyStage:
             "policy_hidden": config.policy_hidden,
             "latent": config.latent,
             "families": len(tasks.ranges),
+            "encoder": config.encoder,
+            "context_mode": config.context_mode,
             "max_components": config.mixture.max_components,
         }
         learned = state.learned

@@ -5,6 +5,7 @@ rewards say about states; that is why it transfers. Behaviours are drawn with kn
 near targets often); the encoder sees only the rows.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -19,8 +20,11 @@ from reinfer.inference.context import RowLayout, make_rows
 from reinfer.inference.decoder import TargetScale
 from reinfer.inference.encoder import Carry, advance, start
 from reinfer.inference.loss import Episodes
-from reinfer.tasks import CHANNELS, GOAL, JUMP, STAND, VELOCITY, Tasks, reward
+from reinfer.tasks import CHANNELS, GOAL, JUMP, STAND, VELOCITY, TaskDistribution, Tasks, reward
 from reinfer.tasks.families import FAMILY_KIND
+
+#: Directions of training tasks: families of positive targets are ``forward``; both are evaluated in any case.
+DIRECTIONS = ("both", "forward")
 
 #: How far from the origin episodes may be entered (m): beyond any goal, and where other tasks lead.
 ENTRY_DISTANCE_M = {"goal": 30.0, "other": 60.0}
@@ -32,19 +36,40 @@ _X, _PITCH = CHANNELS.index("x"), CHANNELS.index("pitch")
 
 
 class Visited(NamedTuple):
-    """What the agent's own episodes passed through, per step: state (B, T, 6), the encoder's carry (B, T, .)."""
+    """What the agent's own episodes passed through, per step: state (B, T, 6), the encoder's carry (B, T, ...)."""
 
     state: jax.Array
     carry: Carry
 
 
-def training_tasks(key, body: ToyBody, count: int) -> Tasks:
+@dataclass(frozen=True, slots=True)
+class TaskDraw:
+    """Which tasks of the toy ``body`` training draws: of which ``directions``; ``balanced``: the families in turn."""
+
+    body: type[ToyBody]
+    directions: str = "both"
+    balanced: bool = False
+
+    @property
+    def distribution(self) -> TaskDistribution:
+        """What tasks are drawn from."""
+        return self.body.tasks.forward() if self.directions == "forward" else self.body.tasks
+
+    @property
+    def families(self) -> int:
+        """Number of families that are drawn."""
+        return len(self.distribution.ranges)
+
+
+def training_tasks(key, draw: TaskDraw, count: int) -> Tasks:
     """Tasks (count,), two thirds from the toy's own ranges, the rest log-uniform from a fifth of their lower end.
 
     A robot's goal may be nearer than any of the toy's, and there small relative errors are the hardest.
     """
     keys = jax.random.split(key, 3)
-    tasks = body.tasks.sample(keys[0], (count,))
+    body = draw.body
+    which = jnp.arange(count) % draw.families if draw.balanced else None
+    tasks = draw.distribution.sample(keys[0], (count,), which)
     low, high = (jnp.array([r[end] for r in body.tasks.ranges])[tasks.family] for end in (1, 2))
     small = jnp.exp(jax.random.uniform(keys[1], (count,), minval=jnp.log(low / 5.0), maxval=jnp.log(high)))
     keeps = jax.random.bernoulli(keys[2], 2.0 / 3.0, (count,))
@@ -68,14 +93,14 @@ def entry_states(key, body: ToyBody, tasks: Tasks, near_spread: float) -> jax.Ar
     return jnp.where(at_reset[..., None], body.reset(keys[3], shape), scattered)
 
 
-def behaviour_episodes(key, body: ToyBody, count: int, length: int) -> Episodes:
+def behaviour_episodes(key, body: ToyBody, draw: TaskDraw, count: int, length: int) -> Episodes:
     """Episodes of random controllers: they hold a position or a speed, a pitch, a jump, near the target or not.
 
     Their actions carry noise of random size.
     """
     keys = jax.random.split(key, 12)
     layout = RowLayout(len(body.tasks.ranges))
-    tasks = training_tasks(keys[0], body, count)
+    tasks = training_tasks(keys[0], draw, count)
     kind = jnp.asarray(FAMILY_KIND)[tasks.family]
 
     def uniform(key, low, high):
@@ -115,11 +140,18 @@ def behaviour_episodes(key, body: ToyBody, count: int, length: int) -> Episodes:
 
 
 def policy_episodes(
-    key, body: ToyBody, inference: Inference, policy: BeliefPolicy, scale: TargetScale, count: int, length: int
+    key,
+    body: ToyBody,
+    draw: TaskDraw,
+    inference: Inference,
+    policy: BeliefPolicy,
+    scale: TargetScale,
+    count: int,
+    length: int,
 ) -> tuple[Episodes, Visited]:
     """Episodes of the agent itself with exploration noise of random size, and where they led it."""
     keys = jax.random.split(key, 5)
-    tasks = training_tasks(keys[0], body, count)
+    tasks = training_tasks(keys[0], draw, count)
     variation = body.variation(keys[1], (count,))
     noise = jnp.exp(jax.random.uniform(keys[2], (count, 1), minval=np.log(0.002), maxval=np.log(0.2)))
 

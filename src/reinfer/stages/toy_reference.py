@@ -19,6 +19,7 @@ import numpy as np
 import optax
 
 from reinfer.bodies import Toy1d
+from reinfer.control.equivariance import tie, tie_fresh
 from reinfer.control.replay import (
     Episodes,
     Replay,
@@ -36,21 +37,25 @@ from reinfer.inference.melts_loss import Anchored, Weights, inference_gradient
 from reinfer.inference.melts_networks import (
     MeltsAgent,
     MeltsNetworks,
+    critic_mirrors,
     decode_family,
     encode,
     init_melts,
+    melts_mirrors,
     policy_inputs,
+    policy_mirrors,
     sample_latent,
 )
 from reinfer.inference.mixture import (
+    PRIORS,
     MixtureConfig,
     MixturePrior,
     MixtureState,
     assign_components,
-    export_prior,
-    fit,
+    check_prior,
     init_state,
     purity,
+    refit,
     standard_normal_prior,
 )
 from reinfer.runs import random
@@ -90,7 +95,8 @@ class MeltsConfig:
     reward_weight: float = setting(1.0 / 3.0, "weight of reward decoding", low=0.0)
     family_weight: float = setting(0.05, "weight of the classification of the family", low=0.0)
     divergence_weight: float = setting(1e-3, "weight of the KL to the prior", low=0.0)
-    prior: str = setting("mixture", "prior of the latent", choices=("mixture", "normal"))
+    prior: str = setting("dpmm", "prior over the latent task", choices=PRIORS)
+    equivariant: bool = setting(False, "tie encoder, decoders, policy and critics to the mirror x -> -x")
     divergence: str = setting("soft", "form of the KL to a mixture", choices=("soft", "hard", "gap", "upper"))
     policy_steps: int = setting(512, "gradient steps of soft actor-critic per epoch", low=1)
     policy_batch: int = setting(256, "transitions per step", low=1)
@@ -185,8 +191,13 @@ def train_inference(key, inference, adam, replay: Replay, prior: MixturePrior, c
         gradient, latent, terms = inference_gradient(
             latent_key, inference, anchored, episodes, prior, weights, config.divergence
         )
+        if config.equivariant:
+            gradient = tie(gradient, melts_mirrors(inference))
         change, adam = optimiser.update(gradient, adam)
-        return (optax.apply_updates(inference, change), adam), (latent, family, terms)
+        inference = optax.apply_updates(inference, change)
+        if config.equivariant:
+            inference = tie(inference, melts_mirrors(inference))
+        return (inference, adam), (latent, family, terms)
 
     keys = jax.random.split(key, config.inference_steps)
     (inference, adam), (latents, families, terms) = jax.lax.scan(step, (inference, adam), keys)
@@ -212,6 +223,16 @@ def policy_batch(key, inference: MeltsNetworks, replay: Replay, config: MeltsCon
     )
 
 
+def tied_sac(sac: SacState, config: MeltsConfig, tie=tie) -> SacState:
+    """The equivariant part of policy, critics and their targets: means odd, standard deviations and values even."""
+    critics = critic_mirrors(sac.critics, config.latent)
+    return sac._replace(
+        policy=tie(sac.policy, policy_mirrors(sac.policy, config.latent)),
+        critics=tie(sac.critics, critics),
+        targets=tie(sac.targets, critics),
+    )
+
+
 @partial(jax.jit, static_argnames="config")
 def train_policy(key, sac: SacState, inference: MeltsNetworks, replay: Replay, config: MeltsConfig):
     """An epoch of soft actor-critic: (state, metrics averaged over its steps)."""
@@ -219,7 +240,8 @@ def train_policy(key, sac: SacState, inference: MeltsNetworks, replay: Replay, c
 
     def step(sac, step_key):
         batch_key, update_key = jax.random.split(step_key)
-        return update(update_key, sac, policy_batch(batch_key, inference, replay, config), hyper)
+        sac, metrics = update(update_key, sac, policy_batch(batch_key, inference, replay, config), hyper)
+        return (tied_sac(sac, config) if config.equivariant else sac), metrics
 
     sac, metrics = jax.lax.scan(step, sac, jax.random.split(key, config.policy_steps))
     return sac, jax.tree.map(jnp.mean, metrics)
@@ -238,9 +260,10 @@ class MeltsStage:
     def __init__(self, config: MeltsConfig):
         self.config = validate(config)
         fewest = 2 * config.mixture.min_count
-        if config.prior == "mixture" and config.inference_batch < fewest:
+        check_prior(config.prior, config.mixture, len(Toy1d.tasks.ranges))
+        if config.prior != "normal" and config.inference_batch < fewest:
             raise ConfigError(
-                f"inference_batch: {config.inference_batch} is not allowed; the mixture needs at least"
+                f"inference_batch: {config.inference_batch} is not allowed; the prior needs at least"
                 f" 2 x mixture.min_count = {fewest} latents"
             )
         tasks = Toy1d.tasks.grid_split(SPLIT_SEED, config.train_tasks + config.held_out_tasks, config.train_tasks)
@@ -251,7 +274,7 @@ class MeltsStage:
             )
         # What no compiled program depends on is left out, so that such runs share the programs.
         self.compiled = replace(
-            config, seed=0, iterations=1, evaluation_interval=1, prior="mixture", mixture=PUBLISHED_MIXTURE
+            config, seed=0, iterations=1, evaluation_interval=1, prior="dpmm", mixture=PUBLISHED_MIXTURE
         )
         self.iterations = config.iterations
         self.steps_per_iteration = self.train_tasks.count * config.horizon
@@ -262,11 +285,14 @@ class MeltsStage:
         inference_key, policy_key = jax.random.split(random.key(config.seed, "networks"))
         inference = init_melts(inference_key, config.latent)
         inputs = len(LINE_ROWS.channels) + config.latent
+        sac = init_sac(policy_key, inputs, Toy1d.action_size, config.policy_hidden, config.temperature)
+        if config.equivariant:
+            inference, sac = tie_fresh(inference, melts_mirrors(inference)), tied_sac(sac, config, tie_fresh)
         components = config.mixture.max_components
         return MeltsState(
             inference,
             optax.adam(config.inference_learning_rate).init(inference),
-            init_sac(policy_key, inputs, Toy1d.action_size, config.policy_hidden, config.temperature),
+            sac,
             init_replay(config.capacity, config.horizon, Toy1d.action_size),
             standard_normal_prior(config.latent, components),
             init_state(config.latent, components),
@@ -317,10 +343,9 @@ class MeltsStage:
             return state.mixture, state.prior, {}
         points, families = map(np.asarray, latents)
         rng = random.generator(config.seed, "mixture", iteration)
-        mixture, report = fit(state.mixture, points, config.mixture, rng)
+        mixture, prior = refit(config.prior, state.mixture, points, families, config.mixture, rng)
         clusters = assign_components(points, mixture, config.mixture)
-        found = {"components": report.components, "purity": purity(families, clusters)}
-        return mixture, export_prior(mixture, config.mixture), found
+        return mixture, prior, {"components": mixture.active.sum(), "purity": purity(families, clusters)}
 
     def evaluate(self, inference: MeltsNetworks, sac: SacState, key) -> dict:
         """Mean undiscounted returns of one episode per task, identification included.

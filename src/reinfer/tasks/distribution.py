@@ -72,10 +72,18 @@ class TaskDistribution:
         keep = tuple(r for r in self.ranges if FAMILIES[family_index(r[0])].kind in kinds)
         return TaskDistribution(keep)
 
-    def sample(self, key, shape=()) -> Tasks:
-        """Independent tasks of the given ``shape`` from a JAX ``key``; traceable."""
+    def forward(self) -> "TaskDistribution":
+        """The same distribution restricted to families of positive targets: one direction only."""
+        return TaskDistribution(tuple(r for r in self.ranges if FAMILY_SIGN[family_index(r[0])] > 0))
+
+    def sample(self, key, shape=(), which=None) -> Tasks:
+        """Independent tasks of the given ``shape`` from a JAX ``key``; traceable.
+
+        ``which`` (shape): positions in ``ranges``, in place of random ones.
+        """
         which_key, size_key = jax.random.split(key)
-        which = jax.random.randint(which_key, shape, 0, len(self.ranges))
+        if which is None:
+            which = jax.random.randint(which_key, shape, 0, len(self.ranges))
         low = jnp.array([r[1] for r in self.ranges], jnp.float32)[which]
         high = jnp.array([r[2] for r in self.ranges], jnp.float32)[which]
         magnitude = low + (high - low) * jax.random.uniform(size_key, shape)

@@ -51,6 +51,13 @@ FAMILY_CHANNEL = np.array([[c == family.channel for c in CHANNELS] for family in
 #: Per kind: one-hot row over ``CHANNELS``, shape (4, 6).
 KIND_CHANNEL = np.array([[c == _KIND_CHANNEL[kind] for c in CHANNELS] for kind in KINDS], np.float32)
 
+#: The mirror x -> -x. Sign that each of ``CHANNELS`` takes on, (6,), and the family that each becomes, (F,).
+CHANNEL_MIRROR = np.array([{"z": 1.0, "vz": 1.0}.get(channel, -1.0) for channel in CHANNELS], np.float32)
+_MIRROR_IMAGE = {(family.kind, family.sign): index for index, family in enumerate(FAMILIES)}
+FAMILY_MIRROR = np.array(
+    [_MIRROR_IMAGE.get((family.kind, -family.sign), index) for index, family in enumerate(FAMILIES)], np.int32
+)
+
 
 def family_index(name: str) -> int:
     """Index of family ``name`` in ``FAMILIES``. Raises ValueError naming the allowed families."""

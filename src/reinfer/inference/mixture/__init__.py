@@ -1,4 +1,4 @@
-"""The Dirichlet-process mixture prior over latents: fit, export to the learner, KL estimators, labels."""
+"""Priors over latents, the Dirichlet-process mixture first: fits, export to the learner, KL estimators, labels."""
 
 from reinfer.inference.mixture.dpmm import FitReport, fit
 from reinfer.inference.mixture.kl import (
@@ -18,16 +18,19 @@ from reinfer.inference.mixture.labels import (
     purity,
 )
 from reinfer.inference.mixture.prior import MixturePrior, export_prior, standard_normal_prior
+from reinfer.inference.mixture.priors import PRIORS, check_prior, refit
 from reinfer.inference.mixture.state import MixtureConfig, MixtureState, init_state
 
 __all__ = [
     "METHODS",
+    "PRIORS",
     "FitReport",
     "MixtureConfig",
     "MixturePrior",
     "MixtureState",
     "agreement",
     "assign_components",
+    "check_prior",
     "cluster_report",
     "component_responsibilities",
     "export_prior",
@@ -39,6 +42,7 @@ __all__ = [
     "log_density",
     "merge_overlapping",
     "purity",
+    "refit",
     "responsibilities",
     "standard_normal_prior",
 ]

@@ -16,7 +16,7 @@ from reinfer.inference.mixture.components import (
     respond,
 )
 from reinfer.inference.mixture.search import MOST_PASSES, SMALL_GAIN_NATS, Search
-from reinfer.inference.mixture.state import Frame, MixtureConfig, MixtureState, frame_of
+from reinfer.inference.mixture.state import Frame, MixtureConfig, MixtureState, frame_of, with_components
 from reinfer.runs.config import validate
 
 CHUNK = 8192
@@ -66,7 +66,7 @@ def fit(
             config's.
         ConfigError: on settings that are not allowed.
     """
-    points = _checked(latents, state, config)
+    points = checked_latents(latents, state, config)
     centre, variance = points.mean(axis=0), points.var(axis=0)
     frame = frame_of(centre, variance)
     family = make_family(points.shape[1], config)
@@ -96,7 +96,8 @@ def fit(
     return new_state, report
 
 
-def _checked(latents, state: MixtureState, config: MixtureConfig) -> np.ndarray:
+def checked_latents(latents, state: MixtureState, config: MixtureConfig) -> np.ndarray:
+    """``latents`` (N, D) in float64. Raises ValueError and ConfigError as ``fit`` does."""
     validate(config)
     points = np.asarray(latents, np.float64)
     if points.ndim != 2 or points.shape[1] != state.dimension:
@@ -171,20 +172,5 @@ def _written(
     taken = {slot_of[search.uid[k]] for k in alive if search.uid[k] in slot_of}
     free = iter(slot for slot in range(state.max_components) if slot not in taken)
     slots = [slot_of[search.uid[k]] if search.uid[k] in slot_of else next(free) for k in alive]
-    count, mean, scatter = (np.zeros_like(old) for old in (state.count, state.mean, state.scatter))
-    uid, active = np.full_like(state.uid, -1), np.zeros_like(state.active)
-    for array, values in zip((count, mean, scatter), moments, strict=True):
-        array[slots] = values
-    uid[slots] = [search.uid[k] for k in alive]
-    active[slots] = True
-    return MixtureState(
-        count=count,
-        mean=mean,
-        scatter=scatter,
-        uid=uid,
-        active=active,
-        centre=frame.centre,
-        variance=variance,
-        next_uid=np.array(search.next_uid, np.int64),
-        fits=np.array(state.fits + 1, np.int64),
-    )
+    uid = [search.uid[k] for k in alive]
+    return with_components(state, slots, uid, moments, frame.centre, variance, search.next_uid)

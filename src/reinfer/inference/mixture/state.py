@@ -84,6 +84,33 @@ def init_state(dimension: int, max_components: int) -> MixtureState:
     )
 
 
+def with_components(state: MixtureState, slots, uid, moments, centre, variance, next_uid: int) -> MixtureState:
+    """The state after one more fit, with components in ``slots`` (k,) and no others.
+
+    Args:
+        uid: their ids (k,).
+        moments: counts (k,), means (k, D) and scatters (k, D, D) of raw latents.
+        centre, variance: moments (D,) of all latents.
+    """
+    count, mean, scatter = (np.zeros_like(old) for old in (state.count, state.mean, state.scatter))
+    ids, active = np.full_like(state.uid, -1), np.zeros_like(state.active)
+    for array, values in zip((count, mean, scatter), moments, strict=True):
+        array[slots] = values
+    ids[slots] = uid
+    active[slots] = True
+    return MixtureState(
+        count=count,
+        mean=mean,
+        scatter=scatter,
+        uid=ids,
+        active=active,
+        centre=centre,
+        variance=variance,
+        next_uid=np.array(next_uid, np.int64),
+        fits=np.array(state.fits + 1, np.int64),
+    )
+
+
 class Frame(NamedTuple):
     """The map to the coordinates of a fit, ``(x - centre) / scale``, where the prior is centred and round."""
 

@@ -1,0 +1,123 @@
+"""What encoder, prior, symmetry and PCGrad are worth on the toy: one training each, judged by reinfer's own evaluation.
+
+python benchmarks/ablation.py [NAME...]     (all by default; one to three minutes each on 2 quiet cores)
+
+Every variant is the default toy with the settings named in ``VARIANTS`` changed, seed 0. Runs lie below
+``runs/ablation`` with a record beside each; a finished one is not repeated and an interrupted one is resumed. All
+records there are go to ``docs/results/ablation.json``; pages are written by ``python benchmarks/results.py --pages``.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from reinfer.runs.directory import RunDirectory
+from reinfer.stages.toy import ToyConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS = Path("runs") / "ablation"
+FIGURES = ROOT / "docs" / "results" / "ablation.json"
+
+_ENCODERS = {
+    "encoder-gru": {},
+    **{f"encoder-{kind}": {"encoder": kind} for kind in ("mlp", "conv", "transformer", "attention")},
+    **{
+        f"encoder-{kind}-{mode}": {"encoder": kind, "context_mode": mode}
+        for kind in ("mlp", "conv", "transformer", "attention")
+        for mode in ("product", "learned")
+    },
+}
+#: Variant -> settings of ``reinfer train toy`` that are not the default ones.
+VARIANTS = {
+    **_ENCODERS,
+    **{f"prior-{kind}": {"prior": kind} for kind in ("gmm", "stick-breaking", "normal")},
+    "gru-forward": {"directions": "forward"},
+    "equivariant-gru-forward": {"directions": "forward", "equivariant": True},
+    "equivariant-gru": {"equivariant": True},
+    "pcgrad": {"pcgrad": True},
+}
+
+
+def reinfer(*arguments: str) -> str:
+    """What a command prints."""
+    print("reinfer", *arguments, flush=True)
+    line = [sys.executable, "-m", "reinfer.cli.main", *arguments]
+    return subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+
+
+def flags(settings: dict) -> list[str]:
+    """Settings as options."""
+    words = []
+    for key, value in settings.items():
+        flag = f"--{key.replace('_', '-')}"
+        words += [flag] if value is True else [flag, str(value)]
+    return words
+
+
+def training(name: str, run: Path) -> None:
+    """Train variant ``name`` or go on with it, and note what this cost: wall-clock and processor seconds."""
+    cost = ROOT / RUNS / f"{name}.cost.json"
+    spent = json.loads(cost.read_text()) if cost.exists() else {"seconds": 0.0, "cpu_seconds": 0.0}
+    began, used = time.monotonic(), _processor_seconds()
+    try:
+        if not (ROOT / run).exists():
+            reinfer("train", "toy", *flags(VARIANTS[name]), "--runs", str(RUNS), "--name", name, "--no-progress")
+        else:
+            reinfer("resume", str(run), "--no-progress")
+    finally:
+        spent["seconds"] += time.monotonic() - began
+        spent["cpu_seconds"] += _processor_seconds() - used
+        cost.parent.mkdir(parents=True, exist_ok=True)
+        cost.write_text(json.dumps(spent) + "\n")
+
+
+def _processor_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def record(name: str) -> Path:
+    """The record of variant ``name``, made where there is none."""
+    kept, run = ROOT / RUNS / f"{name}.json", RUNS / "toy" / name
+    if kept.exists():
+        return kept
+    if not (ROOT / run).exists() or RunDirectory.open(ROOT / run).status() != "done":
+        training(name, run)
+    RunDirectory.open(ROOT / run).require_config(replace(ToyConfig(), **VARIANTS[name]))
+    # All encoders share a prior; to judge it takes longer than all else.
+    judged = [] if name.startswith("prior-") or name == "encoder-gru" else ["--no-mixture"]
+    found = json.loads(reinfer("eval", "toy", "--model", str(run), *judged, "--json"))
+    families = found["return_by_family"]
+    figures = {
+        "settings": VARIANTS[name],
+        "command": " ".join(["reinfer train toy", *flags(VARIANTS[name])]),
+        "return_mean": found["return_mean"],
+        "worst_family": min(families.items(), key=lambda item: item[1]),
+        "return_by_family": families,
+        "class_accuracy_5": found["class_accuracy_by_rows"]["5"],
+        "target_error_10": found["target_error_by_rows"]["10"],
+        **{key: found[key] for key in ("purity", "nmi", "components")},
+        **json.loads((ROOT / RUNS / f"{name}.cost.json").read_text()),
+    }
+    kept.write_text(json.dumps(figures, indent=1) + "\n")
+    return kept
+
+
+def main(names: list[str]) -> None:
+    """Train and judge what is missing of ``names``, then write the figures of all there is."""
+    for name in names:
+        record(name)
+    found = {name: ROOT / RUNS / f"{name}.json" for name in VARIANTS}
+    figures = {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
+    FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    asked = sys.argv[1:]
+    if not set(asked) <= set(VARIANTS):
+        sys.exit(f"{__doc__}\nNAME is one of: {', '.join(VARIANTS)}")
+    main(asked or list(VARIANTS))

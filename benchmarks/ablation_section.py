@@ -1,0 +1,47 @@
+"""The part of docs/results.md on encoders, priors and symmetry, compared on the toy."""
+
+#: What is compared: variants by name, or by its beginning where that ends in a hyphen.
+_GROUPS = (
+    ("Encoders", ("encoder-",)),
+    ("Priors, with the gru", ("encoder-gru", "prior-")),
+    ("The mirror, half of the training tasks, PCGrad", ("encoder-gru", "gru-", "equivariant-", "pcgrad")),
+)
+
+
+def ablation_lines(found: dict) -> list[str]:
+    """Tables of what ``benchmarks/ablation.py`` found, of those variants that were trained."""
+    lines = []
+    for title, beginnings in _GROUPS:
+        members = {name: row for name, row in found.items() if _belongs(name, beginnings)}
+        if not members:
+            continue
+        lines += [
+            f"{title}:",
+            "",
+            "| `reinfer train toy` | return | forward | backward | worst family | family, 5 rows | target, 10 rows "
+            "| purity | training, cpu s |",
+            "|---" * 9 + "|",
+            *(_row(row) for row in members.values()),
+            "",
+        ]
+    return lines
+
+
+def _belongs(name: str, beginnings) -> bool:
+    return any(name.startswith(part) if part.endswith("-") else name == part for part in beginnings)
+
+
+def _row(row: dict) -> str:
+    families = row["return_by_family"]
+    forward, backward = (
+        [value for name, value in families.items() if name.endswith(end)] for end in ("forward", "backward")
+    )
+    family, worst = row["worst_family"]
+    options = row["command"].removeprefix("reinfer train toy").strip()
+    purity = "" if row["purity"] is None else f"{row['purity']:.3f}"
+    return (
+        f"| {f'`{options}`' if options else 'default: gru, dpmm'} | {row['return_mean']:.2f} "
+        f"| {sum(forward) / len(forward):.2f} | {sum(backward) / len(backward):.2f} "
+        f"| {worst:.2f}, {family.replace('_', ' ')} | {100 * row['class_accuracy_5']:.1f} % "
+        f"| {100 * row['target_error_10']:.2f} % | {purity} | {row['cpu_seconds']:.0f} |"
+    )
