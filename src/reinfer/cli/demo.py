@@ -57,7 +57,7 @@ def show(options: DemoOptions, folder: Path, console) -> Path:
         parts["models"] = {name: describe_model(resolve(name)) for name in model_references(options)}
         evidence = _draw(contest, contestants, results, parts, folder, progress)
     _print_table(evidence, console)
-    write_report(evidence, folder / "report.html")
+    write_report([evidence], folder / "report.html")
     return folder / "report.html"
 
 
@@ -127,7 +127,7 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
 
     records = [contest.records[c.policy, c.strides.name, c.seed] for c in contestants]
     task = progress.add_task("figures", total=5)
-    for name, draw in (("tracks", tracks_figure), ("belief", belief_figure), ("strides", stride_figure)):
+    for name, draw in (("tracks", tracks_figure), ("belief", belief_figure), ("stride", stride_figure)):
         save_figure(draw(records), folder / f"{name}.png")
         progress.advance(task)
     latent = []
@@ -144,6 +144,8 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
         contest=results,
         body=contest.body.name,
         made_by="reinfer demo",
+        source=str(folder / "transfer"),
+        toy_model=next(iter(parts["models"]), "shipped:toy/seed0"),
         records=records,
         **parts,
         latent=tuple(latent),

@@ -1,4 +1,8 @@
-"""``reinfer report FOLDER``: results of a transfer as one HTML file that needs no other and no network."""
+"""``reinfer report SOURCE...``: results as one HTML file that needs no other and no network.
+
+Sources are folders of contests (`reinfer transfer`), JSON files that `reinfer eval ... --json` printed, runs and
+models, in any order. What is not there and can be measured with the models that are, is measured now.
+"""
 
 import io
 import itertools
@@ -9,11 +13,12 @@ from pathlib import Path
 import tyro
 
 from reinfer.cli.parsing import parse
-from reinfer.cli.records import load_contest, load_json, load_records
+from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
+from reinfer.cli.sources import LOW_LEVEL, STRIDE, TOY_AGENT, Sources, Team, compete, options_of, sort, teams
 from reinfer.runs.config import setting, validate
-from reinfer.runs.errors import ConfigError, RunError
+from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 
-#: Results of the other evaluations must have these keys.
+#: Results of the other evaluations have these keys.
 TOY_KEYS = ("return_mean", "return_by_family", "class_accuracy_by_rows", "target_error_by_rows")
 LOW_KEYS = ("fall_rate", "by_command")
 
@@ -23,20 +28,18 @@ _POSTER_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """Turn the results of `reinfer transfer`, and of other evaluations, into one HTML file."""
+    """Turn runs, models and results of evaluations into one HTML file.
 
-    transfer: tyro.conf.Positional[str]
-    """Folder that `reinfer transfer` wrote, or `reinfer eval transfer --out`."""
-    heldout: str | None = setting(None, "folder of the same for the held-out tasks")
-    toy: str | None = setting(None, "JSON file that `reinfer eval toy --json` printed")
-    low: str | None = setting(None, "JSON file that `reinfer eval low --json` printed")
-    toy_model: str | None = setting(None, "toy agent of the first seed, for the latent map")
-    run: tuple[str, ...] = setting((), "runs whose learning curves are shown")
-    model: tuple[str, ...] = setting((), "models to list with their origin")
+    A toy agent is judged on the toy, a low level under new commands, and both together play the contest, unless results
+    of that are among the sources.
+    """
+
+    sources: tyro.conf.Positional[tuple[str, ...]]
+    """Folders of `reinfer transfer`, JSON files of `reinfer eval`, runs, models or shipped:NAME, in any order."""
     clip: tuple[int, ...] = setting((1, 10), "numbers of the tasks shown as videos, from 0")
     clip_s: float = setting(12.0, "simulated seconds of each", low=0.5, high=120.0)
     video: bool = setting(True, "draw videos")
-    body: str | None = setting(None, "file of a robot of your own, if it lies no longer where the records say")
+    body: str | None = setting(None, "file of a robot of your own, if it lies no longer where its run or record says")
     output: str = setting("report.html", "file to write")
 
 
@@ -51,39 +54,145 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def gather(options: ReportOptions, made_by: str):
-    """The ``Evidence`` that ``options`` name. Raises ArtifactError on anything missing or damaged."""
+def gather(options: ReportOptions, made_by: str) -> list:
+    """``Evidence`` of what ``options`` name, the first with what all robots share.
+
+    Raises ArtifactError on anything missing or damaged, or if nothing is named.
+    """
+    from reinfer.cli.info import describe
     from reinfer.cli.plot import latent_map, score_of
     from reinfer.inference.agent import ToyAgent
     from reinfer.runs.directory import resolve
     from reinfer.viewing.progress import read_progress
     from reinfer.viewing.reporting import Evidence
 
-    contest = load_contest(Path(options.transfer))
-    heldout = load_contest(Path(options.heldout)) if options.heldout else None
-    toy = load_json(options.toy, TOY_KEYS) if options.toy else None
-    low = load_json(options.low, LOW_KEYS) if options.low else None
-    progress = [
-        (read_progress(path, "/".join(Path(path).absolute().parts[-2:])), score_of(path)) for path in options.run
+    sources = sort(options.sources)
+    found = _read_results(sources)
+    robots = _contests(options, sources, found) or [Evidence(made_by)]
+    shared = {}
+    toys = sources.of_kind(TOY_AGENT)
+    if toys:
+        agent = ToyAgent.load(resolve(toys[0].reference))
+        guests = [record for record in robots[0].records[:1] if _latents_fit(record, agent)]
+        shared["latent"] = tuple(latent_map(agent, guests, methods=(method,)) for method in ("pca", "tsne"))
+        shared["toy_model"] = toys[0].reference
+        found["toy"] = found["toy"] or _judge_toy(agent)
+    named = [named for group in sources.models.values() for named in group]
+    shared |= {
+        "made_by": made_by,
+        "toy": found["toy"],
+        "progress": [
+            (read_progress(run.path, "/".join(run.path.absolute().parts[-2:])), score_of(run.path))
+            for run in sources.runs
+        ],
+        "runs": [describe(str(run.path)) for run in sources.runs],
+        "models": {model.reference: describe_model(model.model.folder) for model in named},
+    }
+    if not any([robots[0].contest, robots[0].low, found["toy"], sources.runs, named]):
+        raise ArtifactError(
+            "no sources are named; folders of `reinfer transfer`, JSON files, runs or models are needed"
+        )
+    return [robots[0]._replace(**shared), *robots[1:]]
+
+
+def _read_results(sources: Sources) -> dict:
+    """Results by what they are of: ``toy``, lists ``low`` and ``contest`` of (reference, results, records)."""
+    found = {"toy": None, "low": [], "contest": []}
+    for folder in sources.contests:
+        contest = load_contest(folder)
+        found["contest"].append((str(folder), contest, find_records(folder, contest)))
+    for path in sources.results:
+        results = load_json(path, ())
+        if set(TOY_KEYS) <= set(results):
+            found["toy"] = found["toy"] or results
+        elif set(CONTEST_KEYS) <= set(results):
+            found["contest"].append((str(path), results, []))
+        elif set(LOW_KEYS) <= set(results):
+            found["low"].append(results)
+        else:
+            raise ArtifactError(f"{path} is not a result of `reinfer eval toy`, `low` or `transfer` with --json")
+    return found
+
+
+def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
+    """``Evidence`` per robot: of contests that were kept, and of those that its models play now."""
+    from reinfer.transfer.record import load_record
+    from reinfer.viewing.reporting import Evidence
+
+    robots = {}
+    for source, contest, paths in sorted(found["contest"], key=lambda entry: entry[1].get("tasks") == "heldout"):
+        body = contest["body"]
+        if body in robots and contest.get("tasks") == "heldout":
+            robots[body] = robots[body]._replace(heldout=contest)
+            continue
+        if body in robots:
+            raise ConfigError(f"{robots[body].source} and {source} are both contests on {body}; a report has one")
+        records = [load_record(path) for path in paths]
+        records = [record._replace(body=options.body) for record in records] if options.body else records
+        robots[body] = Evidence("", body, contest, records=records, source=source)
+    robots |= _play_others(options, sources, robots)
+    robots = _with_low_levels(found["low"], robots)
+    if not options.video:
+        return list(robots.values())
+    return [
+        robot._replace(clips=draw_clips(robot.records[0], options.clip, options.clip_s)) if robot.records else robot
+        for robot in robots.values()
     ]
-    models = {reference: describe_model(resolve(reference)) for reference in options.model}
-    agent = ToyAgent.load(resolve(options.toy_model)) if options.toy_model else None
-    records = load_records([options.transfer], options.body)
-    latent = agent and tuple(latent_map(agent, records[:1], methods=(method,)) for method in ("pca", "tsne"))
-    clips = draw_clips(records[0], options.clip, options.clip_s) if options.video else []
-    return Evidence(
-        contest=contest,
-        body=contest["body"],
-        made_by=made_by,
-        heldout=heldout,
-        records=records,
-        toy=toy,
-        low=low,
-        latent=latent,
-        progress=progress,
-        clips=clips,
-        models=models,
-    )
+
+
+def _play_others(options: ReportOptions, sources: Sources, robots: dict) -> dict:
+    """``Evidence`` by robot, of those whose low level is among the models and whose contest was not kept."""
+    from reinfer.viewing.reporting import Evidence
+
+    played = {}
+    if not sources.of_kind(LOW_LEVEL) and not sources.of_kind(STRIDE):
+        return played
+    for team in teams(sources, options.body):
+        contest, contestants, results = _compete_once(team, robots)
+        if results is None:
+            continue
+        name = contest.body.name
+        records = [contest.records[c.policy, c.strides.name, c.seed] for c in contestants]
+        low = _judge_low(contest) if team.low else None
+        source = " ".join(part for part in (*options_of(team).toy, team.low, *team.strides, *team.highs) if part)
+        played[name] = Evidence("", name, results, records=records, low=low, source=source)
+    return played
+
+
+def _compete_once(team: Team, robots: dict) -> tuple:
+    """As ``compete``, or nothing where there are results on this robot already."""
+    from reinfer.bodies import robot
+
+    return (None, None, None) if robot(team.body).name in robots else compete(team)
+
+
+def _with_low_levels(results: list[dict], robots: dict) -> dict:
+    """``robots`` with what is known of their low levels; results name their robot, unless they are old."""
+    from reinfer.viewing.reporting import Evidence
+
+    for low in results:
+        body = low.get("body") or (next(iter(robots)) if len(robots) == 1 else None)
+        if body is None:
+            raise ConfigError("a result of `reinfer eval low` does not name its robot; make it anew")
+        robots[body] = robots.get(body, Evidence("", body))._replace(low=low)
+    return robots
+
+
+def _latents_fit(record, agent) -> bool:
+    """Whether latents of ``record`` can be put on the map of ``agent``."""
+    return record.latent.shape[-1] == agent.sizes["latent"]
+
+
+def _judge_toy(agent) -> dict:
+    from reinfer.evaluation.toy import evaluate_toy
+
+    return evaluate_toy(agent)
+
+
+def _judge_low(contest) -> dict:
+    from reinfer.evaluation.low_level import evaluate_low_level
+
+    return evaluate_low_level(contest.low_level, contest.body, 0, threads=contest.threads)
 
 
 def describe_model(folder: Path) -> dict:
@@ -113,13 +222,13 @@ def draw_clips(record, simulations, seconds: float, on_frame=lambda: None) -> li
     return clips
 
 
-def write_report(evidence, output: Path) -> None:
-    """Write the file. Raises RunError if it cannot."""
+def write_report(evidence: list, output: Path) -> None:
+    """Write the file; ``evidence`` as for ``report_html``, one after the other. Raises RunError if it cannot."""
     from reinfer.runs.files import replace_file
     from reinfer.viewing.reporting import report_html
 
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(output, report_html(evidence).encode())
+        replace_file(output, report_html(evidence[0], tuple(evidence[1:])).encode())
     except OSError as error:
         raise RunError(f"{output} cannot be written: {error.strerror}") from error

@@ -206,8 +206,18 @@ def compete(team: Team, tasks: str = "standard"):
     from reinfer.runs.compilation import enable_cache
 
     enable_cache()
-    contest, contestants = prepare(options_of(team, tasks))
-    return contest, contestants, contest.compare(contestants)
+    options = options_of(team, tasks)
+    contest, contestants = prepare(options)
+    return contest, contestants, contest.compare(contestants) | {"command": _typed(options)}
+
+
+def _typed(options) -> str:
+    """The ``reinfer transfer`` command that has these ``options``."""
+    words = ["reinfer", "transfer", "--body", options.body, "--tasks", options.tasks, "--policy", options.policy]
+    words += ["--stride", options.stride, "--toy", *options.toy]
+    for flag, values in (("--low", (options.low,)), ("--stride-model", options.stride_model), ("--high", options.high)):
+        words += [flag, *values] if any(values) else []
+    return " ".join(words)
 
 
 def contests_of(sources: Sources, body: str | None = None) -> dict[str, dict]:

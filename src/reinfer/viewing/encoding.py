@@ -1,4 +1,4 @@
-"""H.264 files that browsers play, and GIFs that pages and slides play, by the ffmpeg that imageio-ffmpeg brings along."""
+"""H.264 files, which browsers play, and GIFs, which slides do too, by the ffmpeg that imageio-ffmpeg brings."""
 
 import contextlib
 import subprocess
@@ -44,7 +44,8 @@ def video_writer(path, frames_per_s: float, size: tuple[int, int]):
         "-i",
         "-",
     )
-    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *taken, *_OUTPUT[path.suffix].split(), str(staged)]
+    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *taken]
+    program += [*_OUTPUT[path.suffix].split(), str(staged)]
     # Not imageio's own writer: it forks in a way that may lock up a process in which JAX has threads.
     with (
         tempfile.TemporaryFile() as said,

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 from PIL import Image
 
 from reinfer.bodies import BodyId, robot
 from reinfer.runs.errors import ConfigError
 from reinfer.viewing.canvas import Canvas
 from reinfer.viewing.encoding import video_writer
-from reinfer.viewing.overlay import CHART, HEADER, Chart, Header
 from reinfer.viewing.marks import draw_goals, draw_speeds
+from reinfer.viewing.overlay import CHART, HEADER, Chart, Header
 from reinfer.viewing.scene import Scene
 from reinfer.viewing.series import moving_average
 from reinfer.viewing.skeleton import Skeleton
