@@ -106,7 +106,7 @@ class ToyAgent:
         ...     reached = np.asarray(agent.body.step(state, action))
         ...     window, state = append(window, state, reinfer.reward(task, reached), reached), reached
         >>> belief = agent.infer(window)
-        >>> int(belief.family_probability[0].argmax()) == task.family[0]
+        >>> bool(belief.family_probability[0].argmax() == task.family[0])
         True
     """
 
