@@ -1,4 +1,4 @@
-"""A hook of MkDocs: equations become MathML when the site is built, so that reading it needs no script and no network."""
+"""A hook of MkDocs: equations become MathML as the site is built, so that reading it needs no script and no network."""
 
 import html
 import re

@@ -123,7 +123,7 @@ def make_run(folder):
     """A run of a toy that logged two rows."""
     typed = ["reinfer", "train", "toy", "--name", "line"]
     run = RunDirectory.create(folder, "toy", ToyConfig(), typed, [], "line").path
-    (run / "metrics.csv").write_text("iteration,env_steps,control_cost\n1,10,0.5\n2,20,0.25\n")
+    (run / "metrics.csv").write_text("iteration,env_steps,target_error\n1,10,0.5\n2,20,0.25\n")
     return run
 
 

@@ -63,7 +63,9 @@ def load_json(path, keys) -> dict:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ArtifactError(f"{path} is not JSON: {error}") from error
-    missing = [key for key in keys if not isinstance(found, dict) or key not in found]
+    if not isinstance(found, dict):
+        raise ArtifactError(f"{path} is not such a result: it is not one JSON object")
+    missing = [key for key in keys if key not in found]
     if missing:
         raise ArtifactError(f"{path} is not such a result: it lacks {', '.join(missing)}")
     return found

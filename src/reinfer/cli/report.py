@@ -15,6 +15,7 @@ import tyro
 from reinfer.cli.parsing import parse
 from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
 from reinfer.cli.sources import LOW_LEVEL, STRIDE, TOY_AGENT, Sources, Team, compete, options_of, sort, teams
+from reinfer.cli.transfer import MULTI
 from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 
@@ -63,7 +64,7 @@ def gather(options: ReportOptions, made_by: str) -> list:
     from reinfer.cli.plot import latent_map, score_of
     from reinfer.inference.agent import ToyAgent
     from reinfer.runs.directory import resolve
-    from reinfer.viewing.progress import read_progress
+    from reinfer.viewing.progress import METRICS_FILE, read_progress
     from reinfer.viewing.reporting import Evidence
 
     sources = sort(options.sources)
@@ -73,7 +74,7 @@ def gather(options: ReportOptions, made_by: str) -> list:
     toys = sources.of_kind(TOY_AGENT)
     if toys:
         agent = ToyAgent.load(resolve(toys[0].reference))
-        guests = [record for record in robots[0].records[:1] if _latents_fit(record, agent)]
+        guests = robots[0].records[:1] if _first_toy_of(robots[0].contest) == agent.sha256 else []
         shared["latent"] = tuple(latent_map(agent, guests, methods=(method,)) for method in ("pca", "tsne"))
         shared["toy_model"] = toys[0].reference
         found["toy"] = found["toy"] or _judge_toy(agent)
@@ -84,6 +85,7 @@ def gather(options: ReportOptions, made_by: str) -> list:
         "progress": [
             (read_progress(run.path, "/".join(run.path.absolute().parts[-2:])), score_of(run.path))
             for run in sources.runs
+            if (run.path / METRICS_FILE).is_file()
         ],
         "runs": [describe(str(run.path)) for run in sources.runs],
         "models": {model.reference: describe_model(model.model.folder) for model in named},
@@ -178,9 +180,23 @@ def _with_low_levels(results: list[dict], robots: dict) -> dict:
     return robots
 
 
-def _latents_fit(record, agent) -> bool:
-    """Whether latents of ``record`` can be put on the map of ``agent``."""
-    return record.latent.shape[-1] == agent.sizes["latent"]
+def _first_toy_of(contest: dict | None) -> str | None:
+    """Digest of the toy agent of the first seed of ``contest``, as its command names it; None if that tells nothing.
+
+    Latents of a robot belong on the map of the very agent that had them.
+    """
+    from reinfer.runs.directory import resolve
+    from reinfer.runs.models import load_model
+
+    words = (contest or {}).get("command", "").split()
+    if not words:
+        return None
+    default = "shipped:toy3dof/seed0" if contest["tasks"] == MULTI else "shipped:toy/seed0"
+    reference = words[words.index("--toy") + 1] if "--toy" in words else default
+    try:
+        return load_model(resolve(reference)).sha256
+    except ArtifactError:
+        return None
 
 
 def _judge_toy(agent) -> dict:
