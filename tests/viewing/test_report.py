@@ -8,13 +8,13 @@ import pytest
 import synthetic_results
 from synthetic_rollouts import rollout
 
-from reinfer.cli.report import draw_clips
 from reinfer.viewing.anchors import HALF_CHEETAH
 from reinfer.viewing.contest_table import contest_rows
 from reinfer.viewing.latent import latent_figure
 from reinfer.viewing.latent_points import record_latents
 from reinfer.viewing.progress import read_progress
 from reinfer.viewing.reporting import Evidence, report_html
+from reinfer.viewing.reporting.clips import draw_clips
 
 #: Attributes by which HTML and SVG fetch things.
 _FETCHING = ("src", "href", "xlink:href", "poster", "data", "action", "srcset", "background")

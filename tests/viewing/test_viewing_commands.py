@@ -9,7 +9,8 @@ from synthetic_rollouts import rollout
 from reinfer.bodies import robot
 from reinfer.cli.demo import DemoOptions, model_references
 from reinfer.cli.main import main
-from reinfer.cli.sources import Team, options_of, sort, teams
+from reinfer.cli.playing import options_of
+from reinfer.cli.sources import Team, sort, teams
 from reinfer.runs.directory import RunDirectory
 from reinfer.stages.toy import ToyConfig
 
@@ -152,7 +153,7 @@ def test_models_play_where_there_are_no_records(tmp_path, monkeypatch, capsys):
         record = rollout(steps=12, pairs=(("goal_forward", 5.0),))
         return [record._replace(body=team.body, qpos=record.qpos[..., : robot(team.body).model().nq])]
 
-    monkeypatch.setattr("reinfer.cli.sources.play", play)
+    monkeypatch.setattr("reinfer.cli.playing.play", play)
     assert main(["plot", "tracks", "shipped:hopper/low", "--output", str(tmp_path / "a.svg")]) == 0
     assert played == [("hopper", "standard")]
     path = tmp_path / "two.gif"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reinfer.cli.parsing import parse
-from reinfer.cli.report import describe_model, draw_clips, write_report
+from reinfer.cli.report import describe_model, write_report
 from reinfer.cli.transfer import LEARNED, RELEARNED, TransferOptions, keep, prepare
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve
@@ -120,6 +120,7 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
     from reinfer.cli.plot import latent_map
     from reinfer.viewing.belief import belief_figure
     from reinfer.viewing.reporting import Evidence
+    from reinfer.viewing.reporting.clips import draw_clips
     from reinfer.viewing.stride import stride_figure
     from reinfer.viewing.style import save_figure
     from reinfer.viewing.tracks import tracks_figure

@@ -167,7 +167,8 @@ def latent_map(agent, records, seed: int = 0, tasks: int = 400, methods=("pca", 
 
 
 def _of_records(kind: str, options: RecordOptions):
-    from reinfer.cli.sources import records_of, sort
+    from reinfer.cli.playing import records_of
+    from reinfer.cli.sources import sort
     from reinfer.viewing.belief import belief_figure
     from reinfer.viewing.stride import stride_figure
     from reinfer.viewing.tracks import tracks_figure
@@ -177,7 +178,8 @@ def _of_records(kind: str, options: RecordOptions):
 
 
 def _compare(options: CompareOptions):
-    from reinfer.cli.sources import contests_of, sort
+    from reinfer.cli.playing import contests_of
+    from reinfer.cli.sources import sort
     from reinfer.viewing.comparison import comparison_figure
 
     return comparison_figure(contests_of(sort(options.sources), options.body))

@@ -4,17 +4,15 @@ Sources are folders of contests (`reinfer transfer`), JSON files that `reinfer e
 models, in any order. What is not there and can be measured with the models that are, is measured now.
 """
 
-import io
-import itertools
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
 from reinfer.cli.parsing import parse
+from reinfer.cli.playing import compete, options_of
 from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
-from reinfer.cli.sources import LOW_LEVEL, STRIDE, TOY_AGENT, Sources, Team, compete, options_of, sort, teams
+from reinfer.cli.sources import LOW_LEVEL, STRIDE, TOY_AGENT, Sources, Team, sort, teams
 from reinfer.cli.transfer import MULTI
 from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
@@ -22,9 +20,6 @@ from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 #: Results of the other evaluations have these keys.
 TOY_KEYS = ("return_mean", "return_by_family", "class_accuracy_by_rows", "target_error_by_rows")
 LOW_KEYS = ("fall_rate", "by_command")
-
-#: Seconds into a clip at which its still picture is taken: late enough that there is a belief to see.
-_POSTER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +115,7 @@ def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
     """``Evidence`` per robot: of contests that were kept, and of those that its models play now."""
     from reinfer.transfer.record import load_record
     from reinfer.viewing.reporting import Evidence
+    from reinfer.viewing.reporting.clips import draw_clips
 
     robots = {}
     for source, contest, paths in sorted(found["contest"], key=lambda entry: entry[1].get("tasks") == "heldout"):
@@ -217,25 +213,6 @@ def describe_model(folder: Path) -> dict:
 
     model = load_model(folder)
     return {"kind": model.kind, "sha256": model.sha256, "provenance": model.provenance}
-
-
-def draw_clips(record, simulations, seconds: float, on_frame=lambda: None) -> list:
-    """One ``Clip`` per simulation, drawn in a temporary folder."""
-    from reinfer.viewing.reporting import Clip
-    from reinfer.viewing.video import frames, write_video
-
-    clips = []
-    for simulation in simulations:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "clip.mp4"
-            write_video(path, record, [simulation], seconds, on_frame=on_frame)
-            video = path.read_bytes()
-        at = round(min(_POSTER_S, seconds / 2) / record.control_dt_s)
-        still = io.BytesIO()
-        next(itertools.islice(frames(record, simulation, seconds), at, None)).save(still, "png")
-        caption = f"{record.tasks.describe()[simulation].replace('_', ' ')}, in real time; all of it is simulated."
-        clips.append(Clip(video, still.getvalue(), caption))
-    return clips
 
 
 def write_report(evidence: list, output: Path) -> None:

@@ -58,8 +58,9 @@ def run(arguments: list[str]) -> int:
 
 def records_by_name(options: VideoOptions) -> dict:
     """One record per source that was kept, else one per robot whose models are given, by what to call them."""
+    from reinfer.cli.playing import play
     from reinfer.cli.records import load_records
-    from reinfer.cli.sources import play, sort, teams
+    from reinfer.cli.sources import sort, teams
 
     sources = sort(options.sources)
     kept = [*sources.records, *sources.contests]

@@ -5,7 +5,7 @@ makes it; below each part stands how to make it again.
 """
 
 from reinfer.viewing import page
-from reinfer.viewing.reporting import behaviour, results, training
+from reinfer.viewing.reporting import behaviour, failures, results, training
 from reinfer.viewing.reporting.evidence import Clip, Evidence
 
 #: Of one robot, and of what they share.
@@ -15,7 +15,7 @@ _ON_ROBOT = (
     behaviour.tracks,
     behaviour.belief,
     behaviour.strides,
-    results.failures,
+    failures.failures,
     training.low,
 )
 _SHARED = (behaviour.latent, training.toy, training.curves, training.models)
