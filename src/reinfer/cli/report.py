@@ -32,7 +32,7 @@ class ReportOptions:
 
     sources: tyro.conf.Positional[tuple[str, ...]]
     """Folders of `reinfer transfer`, JSON files of `reinfer eval`, runs, models or shipped:NAME, in any order."""
-    clip: tuple[int, ...] = setting((1, 10), "numbers of the tasks shown as videos, from 0")
+    clip: tuple[int, ...] = setting((), "numbers of the tasks shown as videos, from 0; by default 1 and 10")
     clip_s: float = setting(12.0, "simulated seconds of each", low=0.5, high=120.0)
     video: bool = setting(True, "draw videos")
     body: str | None = setting(None, "file of a robot of your own, if it lies no longer where its run or record says")
@@ -116,6 +116,7 @@ def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
     from reinfer.transfer.record import load_record
     from reinfer.viewing.reporting import Evidence
     from reinfer.viewing.reporting.clips import draw_clips
+    from reinfer.viewing.video import shown
 
     robots = {}
     for source, contest, paths in sorted(found["contest"], key=lambda entry: entry[1].get("tasks") == "heldout"):
@@ -133,7 +134,9 @@ def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
     if not options.video:
         return list(robots.values())
     return [
-        robot._replace(clips=draw_clips(robot.records[0], options.clip, options.clip_s)) if robot.records else robot
+        robot._replace(clips=draw_clips(robot.records[0], options.clip or shown(robot.records[0]), options.clip_s))
+        if robot.records
+        else robot
         for robot in robots.values()
     ]
 

@@ -81,9 +81,10 @@ def records_by_name(options: VideoOptions) -> dict:
 
 def choose(options: VideoOptions, record) -> tuple[int, ...]:
     """Numbers of the simulations to show. Raises ConfigError on a task that the record does not have."""
-    count = len(record.tasks.family)
+    from reinfer.viewing.video import shown
+
     if not options.task:
-        return options.simulation or tuple(dict.fromkeys(min(number, count - 1) for number in (1, 10)))
+        return options.simulation or shown(record)
     there, found = record.tasks.describe(), []
     for label in make_tasks_of(options.task).describe():
         if label not in there:

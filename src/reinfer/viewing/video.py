@@ -40,6 +40,12 @@ def write_video(path, record, simulations, seconds: float = 12.0, *, on_frame=la
     return count
 
 
+def shown(record) -> tuple[int, ...]:
+    """Simulations to show where none are named: of the standard tasks a velocity and a goal."""
+    last = len(record.tasks.family) - 1
+    return tuple(dict.fromkeys(min(number, last) for number in (1, 10)))
+
+
 def frame_count(record, seconds: float) -> int:
     """Frames that one simulation of ``record`` gives."""
     return min(len(record.reward), round(seconds / record.control_dt_s))
