@@ -12,8 +12,7 @@ import tyro
 from reinfer.cli.parsing import parse
 from reinfer.cli.playing import compete, options_of
 from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
-from reinfer.cli.sources import LOW_LEVEL, STRIDE, TOY_AGENT, Sources, Team, sort, teams
-from reinfer.cli.transfer import MULTI
+from reinfer.cli.sources import TOY_AGENT, Sources, robots_of, sort, teams
 from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 
@@ -129,7 +128,8 @@ def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
         records = [load_record(path) for path in paths]
         records = [record._replace(body=options.body) for record in records] if options.body else records
         robots[body] = Evidence("", body, contest, records=records, source=source)
-    robots |= _play_others(options, sources, robots)
+    judged = {low.get("body") for low in found["low"]}
+    robots |= _play_others(options, sources, robots, judged)
     robots = _with_low_levels(found["low"], robots)
     if not options.video:
         return list(robots.values())
@@ -141,30 +141,19 @@ def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
     ]
 
 
-def _play_others(options: ReportOptions, sources: Sources, robots: dict) -> dict:
-    """``Evidence`` by robot, of those whose low level is among the models and whose contest was not kept."""
+def _play_others(options: ReportOptions, sources: Sources, robots: dict, judged: set) -> dict:
+    """``Evidence`` by robot among the models whose contest was not kept; low levels ``judged`` are not judged again."""
     from reinfer.viewing.reporting import Evidence
 
     played = {}
-    if not sources.of_kind(LOW_LEVEL) and not sources.of_kind(STRIDE):
-        return played
-    for team in teams(sources, options.body):
-        contest, contestants, results = _compete_once(team, robots)
-        if results is None:
-            continue
+    for team in teams(sources, options.body, without=robots) if robots_of(sources) else ():
+        contest, contestants, results = compete(team)
         name = contest.body.name
         records = [contest.records[c.policy, c.strides.name, c.seed] for c in contestants]
-        low = _judge_low(contest) if team.low else None
+        low = None if name in judged else _judge_low(contest)
         source = " ".join(part for part in (*options_of(team).toy, team.low, *team.strides, *team.highs) if part)
         played[name] = Evidence("", name, results, records=records, low=low, source=source)
     return played
-
-
-def _compete_once(team: Team, robots: dict) -> tuple:
-    """As ``compete``, or nothing where there are results on this robot already."""
-    from reinfer.bodies import robot
-
-    return (None, None, None) if robot(team.body).name in robots else compete(team)
 
 
 def _with_low_levels(results: list[dict], robots: dict) -> dict:
@@ -184,6 +173,7 @@ def _first_toy_of(contest: dict | None) -> str | None:
 
     Latents of a robot belong on the map of the very agent that had them.
     """
+    from reinfer.cli.transfer import MULTI
     from reinfer.runs.directory import resolve
     from reinfer.runs.models import load_model
 

@@ -76,18 +76,19 @@ class Team(NamedTuple):
     highs: tuple[str, ...]
 
 
-def teams(sources: Sources, body: str | None = None) -> list[Team]:
+def teams(sources: Sources, body: str | None = None, without=()) -> list[Team]:
     """The models of ``sources``, one team per robot among them; toy agents are in all of them.
 
     Args:
         body: file of a robot of a user's own, if it lies no longer where its run says.
+        without: names of robots that need none.
     Raises ConfigError where a robot has several low levels, or learned strides do not match toy agents.
     """
     toys = tuple(named.reference for named in sources.of_kind(TOY_AGENT))
-    bodies = list(dict.fromkeys(named.model.config["body"] for named in _of_robots(sources)))
+    bodies = robots_of(sources)
     if not bodies and toys:
         return [Team(body or _FIRST_BODY, toys, None, (), ())]
-    return [_team(sources, name, toys, body) for name in bodies]
+    return [_team(sources, name, toys, body) for name in bodies if name not in without]
 
 
 def _team(sources: Sources, name: str, toys: tuple[str, ...], body: str | None) -> Team:
@@ -102,18 +103,16 @@ def _team(sources: Sources, name: str, toys: tuple[str, ...], body: str | None) 
     low = lows[0].reference if lows else _parent_of(learned[0], "low")
     if not toys and learned:
         toys = tuple(_parent_of(named, "toy") for named in strides or highs)
-    if body is None:
-        body = _body_file(sources, name) if learned[:1] + lows and _is_own([*lows, *learned][0]) else name
+    is_own = "body_files" in [*lows, *learned][0].model.config
+    place = (body or _body_file(sources, name)) if is_own else name
     references = [tuple(named.reference for named in group) for group in (strides, highs)]
-    return Team(body, toys, low, *references)
+    return Team(place, toys, low, *references)
 
 
-def _of_robots(sources: Sources) -> list[Named]:
-    return [named for kind in (LOW_LEVEL, STRIDE, HIGH) for named in sources.of_kind(kind)]
-
-
-def _is_own(named: Named) -> bool:
-    return "body_files" in named.model.config
+def robots_of(sources: Sources) -> list[str]:
+    """Names of the robots that models were made for, in the order given."""
+    models = [named.model for kind in (LOW_LEVEL, STRIDE, HIGH) for named in sources.of_kind(kind)]
+    return list(dict.fromkeys(model.config["body"] for model in models))
 
 
 def _body_file(sources: Sources, name: str) -> str:
