@@ -73,6 +73,9 @@ def typed(tmp_path_factory):
         patch.setattr("reinfer.evaluation.transfer.Contest", short_contest())
         for name, value in (("FALL_S", 1.5), ("ERROR_S", 1.5), ("WINDOW_S", 1.0)):
             patch.setattr(low_level, name, value)
+        patch.setattr("reinfer.evaluation.toy.MIXTURE_TASKS", 40)
+        patch.setattr("reinfer.evaluation.toy.MIXTURE_STEPS", 10)
+        patch.setattr("reinfer.viewing.latent._TSNE_POINTS", 60)
         belief = agent.ARCHITECTURES["belief"]
         patch.setitem(agent.ARCHITECTURES, "belief", belief._replace(forgetting=belief.infer))
         patch.setattr(doctor, "GL_BACKENDS", ("osmesa",))
