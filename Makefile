@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint lock
+.PHONY: setup demo test docs lint lock
 
 setup: $(STAMP)
 
@@ -22,6 +22,11 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest tests
 
+# The site is build/site/index.html; building and reading it need no network.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "documentation: build/site/index.html"
+
 lint: setup
 	$(BIN)/ruff check src tests benchmarks examples
 	$(BIN)/ruff format --check src tests benchmarks examples
@@ -29,4 +34,4 @@ lint: setup
 # Resolve the newest versions that the ranges in pyproject.toml allow.
 lock: setup
 	$(BIN)/python -m pip install --quiet "uv>=0.5"
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra view --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra view --extra docs --output-file requirements.lock pyproject.toml

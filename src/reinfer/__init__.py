@@ -1,6 +1,7 @@
 """reinfer: task inference learned once on a toy, reused on robots.
 
-The public names below are imported when first used, so that ``import reinfer`` costs nothing.
+The ten public names below are imported when first used, so that ``import reinfer`` costs nothing. Each has an example
+in its docstring; all else is internal and may change.
 """
 
 import importlib
@@ -9,15 +10,13 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "BatchSimulation": "reinfer.simulation",
-    "Commands": "reinfer.control.commands",
     "Contest": "reinfer.evaluation.transfer",
     "LowLevelPolicy": "reinfer.control.low_level_policy",
     "TaskDistribution": "reinfer.tasks",
-    "Tasks": "reinfer.tasks",
     "ToyAgent": "reinfer.inference.agent",
     "evaluate_toy": "reinfer.evaluation.toy",
+    "load": "reinfer.transfer.loading",
     "make_tasks": "reinfer.tasks",
-    "resolve": "reinfer.runs.directory",
     "reward": "reinfer.tasks",
     "robot": "reinfer.bodies",
 }

@@ -192,7 +192,7 @@ def test_latent_points_come_from_toy_and_record():
 
 def test_comparison_marks_who_is_told(contest):
     results, _ = contest
-    panel = comparison_figure(results, "half_cheetah", ("position",)).axes[0]
+    panel = comparison_figure({"half_cheetah": results}, ("position",)).axes[0]
     agents = {
         label.get_text(): mark for label, mark in zip(panel.get_yticklabels(), lines(panel, "agent"), strict=True)
     }
@@ -200,6 +200,13 @@ def test_comparison_marks_who_is_told(contest):
     assert agents["Thesis: toy policy reused"].get_xdata()[0] == pytest.approx(1.48)
     hollow = {name for name, mark in agents.items() if mark.get_markerfacecolor() == "white"}
     assert hollow == {"ReMAP: toy encoder reused (told)", "Oracle (told)"}
+
+
+def test_comparison_of_several_contests_has_their_oracles(contest):
+    results, _ = contest
+    panel = comparison_figure({"first": results, "second": {**results, "body": "hopper"}}, ("position",)).axes[0]
+    labels = [label.get_text() for label in panel.get_yticklabels()]
+    assert labels == ["first", "Oracle, first (told)", "second", "Oracle, second (told)"], "no anchors hold for both"
 
 
 def write_metrics(folder, text):

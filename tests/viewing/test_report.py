@@ -8,13 +8,13 @@ import pytest
 import synthetic_results
 from synthetic_rollouts import rollout
 
-from reinfer.cli.report import draw_clips
 from reinfer.viewing.anchors import HALF_CHEETAH
 from reinfer.viewing.contest_table import contest_rows
 from reinfer.viewing.latent import latent_figure
 from reinfer.viewing.latent_points import record_latents
 from reinfer.viewing.progress import read_progress
 from reinfer.viewing.reporting import Evidence, report_html
+from reinfer.viewing.reporting.clips import draw_clips
 
 #: Attributes by which HTML and SVG fetch things.
 _FETCHING = ("src", "href", "xlink:href", "poster", "data", "action", "srcset", "background")
@@ -93,6 +93,7 @@ def test_report_has_every_part(text):
     page = Page(text)
     assert page.tags.count("video") == 1
     assert page.tags.count("svg") >= 3 + 2 + 2 + 2 + 2 + 1 + 2
+    assert len(text) < 15e6
     assert "Not part of this report" not in text
     for title in (
         "The contest",
@@ -150,5 +151,18 @@ def test_what_is_absent_says_how_to_get_it(contest):
     results, _ = contest
     text = report_html(Evidence(contest=json.loads(json.dumps(results)), body="half_cheetah", made_by="x"))
     assert text.count("Not part of this report") == 5
-    assert "reinfer eval toy --json &gt; toy.json" in text
-    assert "--toy-model MODEL" in text
+    assert "reinfer eval toy --model MODEL --json &gt; toy.json" in text
+    assert "reinfer report MODEL" in text
+
+
+def test_intervals_and_falls_are_shown(contest):
+    results, records = json.loads(json.dumps(contest[0])), contest[1]
+    fallen = records[0].fallen.copy()
+    fallen[30:, 4] = True
+    results["fall_rate"] = 1 / 24
+    results["by_task"][4]["fall_rate"] = 0.5
+    evidence = Evidence("x", "half_cheetah", results, records=[records[0]._replace(fallen=fallen), *records[1:]])
+    text = report_html(evidence)
+    low, high = results["position"]["settled_error"]["interval"]
+    assert f"({low:.3f}\N{EN DASH}{high:.3f})" in text
+    assert "4.2 % of all episodes had a fall, in 1 of 12 tasks." in text and ">1.5 s<" in text

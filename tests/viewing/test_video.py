@@ -7,14 +7,17 @@ import imageio_ffmpeg
 import mujoco
 import numpy as np
 import pytest
-from synthetic_rollouts import rollout
+from PIL import Image
+from synthetic_rollouts import STANDARD_TASKS, rollout
 
 from reinfer.bodies import robot
 from reinfer.runs.errors import ConfigError, RunError
 from reinfer.viewing.canvas import Canvas
-from reinfer.viewing.encoding import mp4_writer
+from reinfer.viewing.encoding import video_writer
 from reinfer.viewing.scene import Scene
 from reinfer.viewing.skeleton import Skeleton, _hull
+from reinfer.viewing.together import WIDTH as PANEL
+from reinfer.viewing.together import Panel, frames_together, same_task, write_together
 from reinfer.viewing.video import HEIGHT, WIDTH, frames, write_video
 
 
@@ -45,10 +48,38 @@ def test_video_shorter_than_asked_and_wrong_simulation(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_gif_is_smaller_and_slower_and_loops(tmp_path):
+    path = tmp_path / "clip.gif"
+    write_video(path, rollout(steps=12), [1], 0.6)
+    with Image.open(path) as picture:
+        assert picture.n_frames == 6 and picture.info["duration"] == 100 and picture.info["loop"] == 0
+        assert picture.size == (640, 360)
+
+
+def test_bodies_side_by_side_are_on_the_same_task_at_the_same_moment(tmp_path):
+    slow, fast = rollout(steps=20), rollout(seed=1, steps=40)._replace(control_dt_s=0.025)
+    pictures = list(frames_together({"slow": slow, "fast": fast}, 1, 0.5))
+    assert len(pictures) == 10 and {picture.size for picture in pictures} == {(2 * PANEL, HEIGHT)}
+    right = pictures[6].crop((PANEL + 1, 0, 2 * PANEL, HEIGHT))
+    assert right.tobytes() == Panel("fast", fast, 1, 0.5).at(0.3).crop((0, 0, PANEL - 1, HEIGHT)).tobytes()
+    path = tmp_path / "clip.mp4"
+    assert write_together(path, {"slow": slow, "fast": fast}, [1, 7], 0.5) == 20
+    assert imageio_ffmpeg.count_frames_and_secs(path)[0] == 20
+
+
+def test_side_by_side_finds_the_task_or_says_what_there_is():
+    first, second = rollout(steps=5), rollout(pairs=STANDARD_TASKS[::-1], steps=5)
+    assert same_task({"first": first, "second": second}, 2) == [2, 9]
+    with pytest.raises(ConfigError, match="second has no task goal_forward [+]3.14; it has goal_forward [+]9.02"):
+        same_task({"first": first, "second": rollout(pairs=STANDARD_TASKS[:1], steps=5)}, 2)
+    with pytest.raises(ConfigError, match="5 records are more than the 4"):
+        next(frames_together({str(n): first for n in range(5)}, 0))
+
+
 def test_encoder_says_why_it_cannot_write(tmp_path):
     with (
         pytest.raises(RunError, match="cannot be written"),
-        mp4_writer(tmp_path / "no" / "a.mp4", 20, (16, 16)) as add,
+        video_writer(tmp_path / "no" / "a.mp4", 20, (16, 16)) as add,
     ):
         add(Canvas(16, 16).image())
 

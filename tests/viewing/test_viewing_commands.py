@@ -4,9 +4,15 @@ import json
 
 import pytest
 import synthetic_results
+from synthetic_rollouts import rollout
 
+from reinfer.bodies import robot
 from reinfer.cli.demo import DemoOptions, model_references
 from reinfer.cli.main import main
+from reinfer.cli.playing import options_of
+from reinfer.cli.sources import Team, sort, teams
+from reinfer.runs.directory import RunDirectory
+from reinfer.stages.toy import ToyConfig
 
 
 def fails(capsys, *arguments):
@@ -18,7 +24,7 @@ def fails(capsys, *arguments):
 
 
 def test_plots_of_records(transfer_folder, tmp_path, capsys):
-    for kind in ("tracks", "belief", "strides"):
+    for kind in ("tracks", "belief", "stride", "compare"):
         path = tmp_path / "deep" / f"{kind}.svg"
         assert main(["plot", kind, str(transfer_folder), "--output", str(path)]) == 0
         assert path.read_text().lstrip().startswith("<?xml")
@@ -58,7 +64,7 @@ def test_demo_command(tmp_path, capsys, monkeypatch):
     text = (folder / "report.html").read_text()
     assert text.count("<video") == 2 and "<h2>What the encoder knows</h2>" in text
     written = {path.name for path in folder.iterdir()}
-    assert {"tracks.png", "belief.png", "strides.png", "latent_pca.png", "transfer"} < written
+    assert {"tracks.png", "belief.png", "stride.png", "latent_pca.png", "transfer"} < written
     assert (folder / "transfer" / "transfer.json").is_file()
     # What the demo leaves behind is what the report command reads.
     again = tmp_path / "again.html"
@@ -83,10 +89,78 @@ def test_report_command(transfer_folder, tmp_path, capsys):
     toy, low, path = tmp_path / "toy.json", tmp_path / "low.json", tmp_path / "out" / "report.html"
     toy.write_text(json.dumps(synthetic_results.toy()))
     low.write_text(json.dumps(synthetic_results.low()))
-    arguments = ["--toy", str(toy), "--low", str(low), "--no-video", "--output", str(path)]
+    run = make_run(tmp_path)
+    arguments = [str(low), str(run), str(toy), "--no-video", "--output", str(path)]
     assert main(["report", str(transfer_folder), *arguments]) == 0
     assert str(path) in capsys.readouterr().out
-    assert "<h2>The low level</h2>" in path.read_text()
+    text = path.read_text()
+    for title in ("What was run", "The contest", "The low level", "Learning on the toy", "Learning curves"):
+        assert f"<h2>{title}</h2>" in text
+    assert "reinfer train toy --name line" in text and f"reinfer plot tracks {transfer_folder}" in text
+
+
+def test_report_without_a_contest_says_how_to_get_one(tmp_path):
+    path = tmp_path / "report.html"
+    assert main(["report", str(make_run(tmp_path)), "--output", str(path)]) == 0
+    text = path.read_text()
+    assert "<h1>What these runs reached</h1>" in text and "<h2>Learning curves</h2>" in text
+    assert "reinfer report TOY_RUN LOW_RUN" in text and "See it run" not in text
+
+
+def test_report_of_two_robots_has_a_chapter_each(transfer_folder, tmp_path):
+    other, path = tmp_path / "hopper.json", tmp_path / "report.html"
+    results = json.loads((transfer_folder / "transfer.json").read_text())
+    other.write_text(json.dumps({**results, "body": "hopper"}))
+    assert main(["report", str(transfer_folder), str(other), "--no-video", "--output", str(path)]) == 0
+    text = path.read_text()
+    assert [part.partition("<")[0] for part in text.split('<h2 class="chapter">')[1:]] == [
+        "On the half\N{NON-BREAKING HYPHEN}cheetah",
+        "On the hopper",
+        "What they share",
+    ]
+
+
+def make_run(folder):
+    """A run of a toy that logged two rows."""
+    typed = ["reinfer", "train", "toy", "--name", "line"]
+    run = RunDirectory.create(folder, "toy", ToyConfig(), typed, [], "line").path
+    (run / "metrics.csv").write_text("iteration,env_steps,target_error\n1,10,0.5\n2,20,0.25\n")
+    return run
+
+
+def test_models_are_told_apart_and_put_together(tmp_path):
+    names = ["shipped:toy/seed1", "shipped:half_cheetah/stride/seed0", "shipped:hopper/low"]
+    sources = sort(names)
+    assert {kind: [named.reference for named in group] for kind, group in sources.models.items()} == {
+        "toy_agent": names[:1],
+        "stride": names[1:2],
+        "low_level": names[2:],
+    }
+    hopper, cheetah = sorted(teams(sources), key=lambda team: team.body, reverse=True)
+    assert hopper == Team("hopper", (names[0],), names[2], (), ())
+    assert cheetah == Team("half_cheetah", (names[0],), "shipped:half_cheetah/low", (names[1],), ())
+    # A learned stride plays with the toy that it was learned with.
+    assert teams(sort(names[1:2]))[0].toys == ("shipped:toy/seed0",)
+    assert options_of(cheetah).stride == "learned" and options_of(hopper).stride == "1"
+    assert teams(sort(names[:1]))[0].body == "half_cheetah"
+
+
+def test_models_play_where_there_are_no_records(tmp_path, monkeypatch, capsys):
+    played = []
+
+    def play(team, tasks):
+        played.append((team.body, tasks if isinstance(tasks, str) else tasks.describe()))
+        record = rollout(steps=12, pairs=(("goal_forward", 5.0),))
+        return [record._replace(body=team.body, qpos=record.qpos[..., : robot(team.body).model().nq])]
+
+    monkeypatch.setattr("reinfer.cli.playing.play", play)
+    assert main(["plot", "tracks", "shipped:hopper/low", "--output", str(tmp_path / "a.svg")]) == 0
+    assert played == [("hopper", "standard")]
+    path = tmp_path / "two.gif"
+    words = ["--task", "goal_forward:5", "--seconds", "0.5", "--output", str(path)]
+    assert main(["video", "shipped:half_cheetah/low", "shipped:walker2d/low", *words]) == 0
+    assert played[1:] == [("half_cheetah", ["goal_forward +5.00"]), ("walker2d", ["goal_forward +5.00"])]
+    assert path.read_bytes()[:6] == b"GIF89a"
 
 
 @pytest.mark.parametrize(
@@ -94,15 +168,22 @@ def test_report_command(transfer_folder, tmp_path, capsys):
     [
         (["plot", "track"], "unknown figure 'track'"),
         (["plot", "tracks"], "no records are named"),
+        (["plot", "compare"], "no contests are named"),
+        (["plot", "progress", "shipped:toy/seed0"], "is a model away from its run: its learning curve stayed there"),
         (["plot", "tracks", "missing.safetensors"], "missing.safetensors cannot be read"),
         (["plot", "tracks", "missing", "--output", "a.gif"], "'a.gif' must end in one of png, svg, pdf"),
         (["plot", "progress"], "no runs are named"),
         (["plot", "progress", "missing"], "no run at missing"),
         (["plot", "latent", "missing"], "no run or model at missing"),
-        (["video", "missing"], "missing cannot be read"),
-        (["video", "missing", "--output", "a.avi"], "must end in .mp4"),
+        (["video", "missing"], "no run or model at missing"),
+        (["video"], "nothing is named"),
+        (["video", "missing", "--output", "a.avi"], "must end in .mp4 or .gif"),
+        (["video", "shipped:hopper/low", "--task", "goal_forward"], "'goal_forward' is not FAMILY:TARGET"),
+        (["video", "shipped:hopper/low", "--task", "goal_forward:-5"], "does not fit family 'goal_forward'"),
+        (["video", "missing", "--task", "jump:2", "--simulation", "1"], "task and simulation: both are given"),
         (["video", "missing", "--seconds", "0"], "seconds"),
-        (["report", "missing"], "missing/transfer.json cannot be read: No such file"),
+        (["report", "missing"], "no run or model at missing"),
+        (["report"], "no sources are named"),
         (["report", "missing", "--output", "report.pdf"], "must end in .html"),
     ],
 )
@@ -115,10 +196,10 @@ def test_mistakes_are_one_line(arguments, said, capsys, tmp_path, monkeypatch):
 def test_damaged_and_foreign_results(transfer_folder, tmp_path, capsys):
     wrong = tmp_path / "wrong.json"
     wrong.write_text('{"return_mean": 1}')
-    said = fails(capsys, "report", str(transfer_folder), "--toy", str(wrong), "--no-video")
-    assert "wrong.json is not such a result: it lacks return_by_family" in said
+    said = fails(capsys, "report", str(transfer_folder), str(wrong), "--no-video")
+    assert "wrong.json is not a result of `reinfer eval toy`, `low` or `transfer`" in said
     wrong.write_text("[1")
-    assert "is not JSON" in fails(capsys, "report", str(transfer_folder), "--low", str(wrong), "--no-video")
+    assert "is not JSON" in fails(capsys, "report", str(transfer_folder), str(wrong), "--no-video")
     (tmp_path / "transfer.json").write_text((transfer_folder / "transfer.json").read_text())
     assert "seed0.safetensors is missing" in fails(capsys, "report", str(tmp_path))
     said = fails(capsys, "video", str(transfer_folder), "--simulation", "99", "--output", str(tmp_path / "a.mp4"))

@@ -25,6 +25,15 @@ def robot(reference: str, timing: str | None = None, *, checked: bool = True) ->
 
     Raises BodyError (a ValueError) naming what is wrong and what is allowed. A file of one's own must keep
     ``bodies.contract``, unless it is not to be ``checked``.
+
+    Examples:
+        >>> import reinfer
+        >>> cheetah = reinfer.robot("half_cheetah")
+        >>> cheetah.control_dt_s, cheetah.commands.goal_m
+        (0.05, 3.0)
+        >>> reinfer.robot("snake")
+        Traceback (most recent call last):
+        reinfer.bodies.own.BodyError: body: 'snake' is not allowed; it must be one of half_cheetah, ...
     """
     if reference in ROBOTS:
         body = ROBOTS[reference]

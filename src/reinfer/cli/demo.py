@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reinfer.cli.parsing import parse
-from reinfer.cli.report import describe_model, draw_clips, write_report
+from reinfer.cli.report import describe_model, write_report
 from reinfer.cli.transfer import LEARNED, RELEARNED, TransferOptions, keep, prepare
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve
@@ -57,7 +57,7 @@ def show(options: DemoOptions, folder: Path, console) -> Path:
         parts["models"] = {name: describe_model(resolve(name)) for name in model_references(options)}
         evidence = _draw(contest, contestants, results, parts, folder, progress)
     _print_table(evidence, console)
-    write_report(evidence, folder / "report.html")
+    write_report([evidence], folder / "report.html")
     return folder / "report.html"
 
 
@@ -120,6 +120,7 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
     from reinfer.cli.plot import latent_map
     from reinfer.viewing.belief import belief_figure
     from reinfer.viewing.reporting import Evidence
+    from reinfer.viewing.reporting.clips import draw_clips
     from reinfer.viewing.stride import stride_figure
     from reinfer.viewing.style import save_figure
     from reinfer.viewing.tracks import tracks_figure
@@ -127,7 +128,7 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
 
     records = [contest.records[c.policy, c.strides.name, c.seed] for c in contestants]
     task = progress.add_task("figures", total=5)
-    for name, draw in (("tracks", tracks_figure), ("belief", belief_figure), ("strides", stride_figure)):
+    for name, draw in (("tracks", tracks_figure), ("belief", belief_figure), ("stride", stride_figure)):
         save_figure(draw(records), folder / f"{name}.png")
         progress.advance(task)
     latent = []
@@ -144,6 +145,8 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
         contest=results,
         body=contest.body.name,
         made_by="reinfer demo",
+        source=str(folder / "transfer"),
+        toy_model=next(iter(parts["models"]), "shipped:toy/seed0"),
         records=records,
         **parts,
         latent=tuple(latent),

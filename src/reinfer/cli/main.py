@@ -21,10 +21,10 @@ COMMANDS = {
     "transfer": "a robot whose task is unknown, moved by the toy's agent",
     "reproduce": "everything from nothing to the report; the same command again goes on where it stopped",
     "demo": "the shipped models at work on a robot, ending in a report",
-    "plot": "figures: learning curves, latent map, tracks, belief, strides",
+    "plot": "figures: learning curves, latent map, tracks, belief, strides, contests compared",
     "view": "a robot at work, live in the browser: change its task while it runs",
-    "video": "watch a recorded rollout",
-    "report": "results as one HTML file",
+    "video": "watch rollouts, alone or side by side",
+    "report": "runs, models and results as one HTML file",
     "info": "what a run or a model is, and where it comes from",
     "doctor": "what this machine offers: versions, cores, rendering, shipped models",
 }

@@ -8,7 +8,7 @@ import tyro
 
 from reinfer.cli.parsing import parse
 from reinfer.runs.config import nearest, setting, validate
-from reinfer.runs.errors import ConfigError, RunError
+from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -18,7 +18,7 @@ class ProgressOptions:
     """Metrics of one or several runs against environment steps."""
 
     runs: tyro.conf.Positional[tuple[str, ...]]
-    """Run folders."""
+    """Run folders, or models that still lie in theirs."""
     metric: tuple[str, ...] = setting((), "metrics to draw; by default the one that the run's stage is judged by")
     output: str = setting("progress.png", "file to write")
 
@@ -37,11 +37,22 @@ class LatentOptions:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RecordOptions:
-    """Figures of recorded rollouts, one record per training seed."""
+    """Figures of robots at work, as recorded, or as models that are given play now."""
 
-    records: tyro.conf.Positional[tuple[str, ...]]
-    """Record files (safetensors), or folders that `reinfer transfer` wrote."""
+    sources: tyro.conf.Positional[tuple[str, ...]]
+    """Record files (safetensors), folders that `reinfer transfer` wrote, or runs and models, which play now."""
+    body: str | None = setting(None, "file of a robot of your own, if it lies no longer where its run or record says")
     output: str | None = setting(None, "file to write; by default KIND.png")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """Contests side by side, with published results and comparators."""
+
+    sources: tyro.conf.Positional[tuple[str, ...]]
+    """Folders that `reinfer transfer` wrote, JSON files of `reinfer eval transfer --json`, or runs and models."""
+    body: str | None = setting(None, "file of a robot of your own, if it lies no longer where its run says")
+    output: str = setting("compare.png", "file to write")
 
 
 #: Kind -> (its options, what it shows).
@@ -50,7 +61,8 @@ KINDS = {
     "latent": (LatentOptions, "what a toy agent's encoder knows"),
     "tracks": (RecordOptions, "position and speed of a robot against its targets"),
     "belief": (RecordOptions, "how fast task and target are found out"),
-    "strides": (RecordOptions, "how long sub-goals are pursued"),
+    "stride": (RecordOptions, "how long sub-goals are pursued"),
+    "compare": (CompareOptions, "errors of agents on one axis, beside published ones"),
 }
 
 
@@ -66,7 +78,12 @@ def run(arguments: list[str]) -> int:
     output = Path(options.output or f"{kind}.png")
     if output.suffix[1:] not in FORMATS:
         raise ConfigError(f"output: {str(output)!r} must end in one of {', '.join(FORMATS)}")
-    draw = {ProgressOptions: _progress, LatentOptions: _latent, RecordOptions: partial(_of_records, kind)}
+    draw = {
+        ProgressOptions: _progress,
+        LatentOptions: _latent,
+        RecordOptions: partial(_of_records, kind),
+        CompareOptions: _compare,
+    }
     write(draw[type(options)](options), output)
     print(f"figure: {output}")
     return 0
@@ -88,8 +105,25 @@ def _progress(options: ProgressOptions):
 
     if not options.runs:
         raise ConfigError("no runs are named; at least one run folder is needed")
-    metrics = list(options.metric) or [score_of(options.runs[0])]
-    return progress_figure([read_progress(path) for path in options.runs], metrics)
+    folders = [run_of(reference) for reference in options.runs]
+    metrics = list(options.metric) or [score_of(folders[0])]
+    return progress_figure([read_progress(folder) for folder in folders], metrics)
+
+
+def run_of(reference: str) -> str:
+    """The run folder meant by ``reference``, that of a run or of the model in it.
+
+    Raises ArtifactError on a model that was taken out of its run: learning curves stay behind.
+    """
+    from reinfer.runs.directory import MANIFEST_FILE, SHIPPED, resolve
+    from reinfer.runs.models import DESCRIPTION_FILE
+
+    if not reference.startswith(SHIPPED) and not (Path(reference) / DESCRIPTION_FILE).is_file():
+        return reference
+    parent = resolve(reference).parent
+    if not (parent / MANIFEST_FILE).is_file():
+        raise ArtifactError(f"{reference} is a model away from its run: its learning curve stayed there; name the run")
+    return str(parent)
 
 
 def score_of(run_folder: str) -> str:
@@ -133,13 +167,22 @@ def latent_map(agent, records, seed: int = 0, tasks: int = 400, methods=("pca", 
 
 
 def _of_records(kind: str, options: RecordOptions):
-    from reinfer.cli.records import load_records
+    from reinfer.cli.playing import records_of
+    from reinfer.cli.sources import sort
     from reinfer.viewing.belief import belief_figure
     from reinfer.viewing.stride import stride_figure
     from reinfer.viewing.tracks import tracks_figure
 
-    draw = {"tracks": tracks_figure, "belief": belief_figure, "strides": stride_figure}[kind]
-    return draw(load_records(options.records))
+    draw = {"tracks": tracks_figure, "belief": belief_figure, "stride": stride_figure}[kind]
+    return draw(records_of(sort(options.sources), options.body))
+
+
+def _compare(options: CompareOptions):
+    from reinfer.cli.playing import contests_of
+    from reinfer.cli.sources import sort
+    from reinfer.viewing.comparison import comparison_figure
+
+    return comparison_figure(contests_of(sort(options.sources), options.body))
 
 
 def _usage() -> str:

@@ -6,6 +6,9 @@ from reinfer.runs.errors import ArtifactError
 
 REPORT_FILE = "transfer.json"
 
+#: Keys that results of a contest must have.
+CONTEST_KEYS = ("position", "velocity", "by_task", "policy", "stride", "seeds")
+
 
 def find_records(folder: Path, contest: dict) -> list[Path]:
     """Record files of the agent judged under the contest's own strides, one per training seed.
@@ -46,7 +49,7 @@ def load_records(references, body: str | None = None) -> list:
 
 def load_contest(folder: Path) -> dict:
     """The results that ``reinfer transfer`` wrote to ``folder``. Raises ArtifactError if there are none."""
-    return load_json(folder / REPORT_FILE, ("position", "velocity", "by_task", "policy", "stride", "seeds"))
+    return load_json(folder / REPORT_FILE, CONTEST_KEYS)
 
 
 def load_json(path, keys) -> dict:
@@ -60,7 +63,9 @@ def load_json(path, keys) -> dict:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ArtifactError(f"{path} is not JSON: {error}") from error
-    missing = [key for key in keys if not isinstance(found, dict) or key not in found]
+    if not isinstance(found, dict):
+        raise ArtifactError(f"{path} is not such a result: it is not one JSON object")
+    missing = [key for key in keys if key not in found]
     if missing:
         raise ArtifactError(f"{path} is not such a result: it lacks {', '.join(missing)}")
     return found

@@ -1,42 +1,40 @@
-"""``reinfer report FOLDER``: results of a transfer as one HTML file that needs no other and no network."""
+"""``reinfer report SOURCE...``: results as one HTML file that needs no other and no network.
 
-import io
-import itertools
-import tempfile
+Sources are folders of contests (`reinfer transfer`), JSON files that `reinfer eval ... --json` printed, runs and
+models, in any order. What is not there and can be measured with the models that are, is measured now.
+"""
+
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
 from reinfer.cli.parsing import parse
-from reinfer.cli.records import load_contest, load_json, load_records
+from reinfer.cli.playing import compete, options_of
+from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
+from reinfer.cli.sources import TOY_AGENT, Sources, robots_of, sort, teams
 from reinfer.runs.config import setting, validate
-from reinfer.runs.errors import ConfigError, RunError
+from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 
-#: Results of the other evaluations must have these keys.
+#: Results of the other evaluations have these keys.
 TOY_KEYS = ("return_mean", "return_by_family", "class_accuracy_by_rows", "target_error_by_rows")
 LOW_KEYS = ("fall_rate", "by_command")
-
-#: Seconds into a clip at which its still picture is taken: late enough that there is a belief to see.
-_POSTER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """Turn the results of `reinfer transfer`, and of other evaluations, into one HTML file."""
+    """Turn runs, models and results of evaluations into one HTML file.
 
-    transfer: tyro.conf.Positional[str]
-    """Folder that `reinfer transfer` wrote, or `reinfer eval transfer --out`."""
-    heldout: str | None = setting(None, "folder of the same for the held-out tasks")
-    toy: str | None = setting(None, "JSON file that `reinfer eval toy --json` printed")
-    low: str | None = setting(None, "JSON file that `reinfer eval low --json` printed")
-    toy_model: str | None = setting(None, "toy agent of the first seed, for the latent map")
-    run: tuple[str, ...] = setting((), "runs whose learning curves are shown")
-    model: tuple[str, ...] = setting((), "models to list with their origin")
-    clip: tuple[int, ...] = setting((1, 10), "numbers of the tasks shown as videos, from 0")
+    A toy agent is judged on the toy, a low level under new commands, and both together play the contest, unless results
+    of that are among the sources.
+    """
+
+    sources: tyro.conf.Positional[tuple[str, ...]]
+    """Folders of `reinfer transfer`, JSON files of `reinfer eval`, runs, models or shipped:NAME, in any order."""
+    clip: tuple[int, ...] = setting((), "numbers of the tasks shown as videos, from 0; by default 1 and 10")
     clip_s: float = setting(12.0, "simulated seconds of each", low=0.5, high=120.0)
     video: bool = setting(True, "draw videos")
-    body: str | None = setting(None, "file of a robot of your own, if it lies no longer where the records say")
+    body: str | None = setting(None, "file of a robot of your own, if it lies no longer where its run or record says")
     output: str = setting("report.html", "file to write")
 
 
@@ -51,39 +49,155 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def gather(options: ReportOptions, made_by: str):
-    """The ``Evidence`` that ``options`` name. Raises ArtifactError on anything missing or damaged."""
+def gather(options: ReportOptions, made_by: str) -> list:
+    """``Evidence`` of what ``options`` name, the first with what all robots share.
+
+    Raises ArtifactError on anything missing or damaged, or if nothing is named.
+    """
+    from reinfer.cli.info import describe
     from reinfer.cli.plot import latent_map, score_of
     from reinfer.inference.agent import ToyAgent
     from reinfer.runs.directory import resolve
-    from reinfer.viewing.progress import read_progress
+    from reinfer.viewing.progress import METRICS_FILE, read_progress
     from reinfer.viewing.reporting import Evidence
 
-    contest = load_contest(Path(options.transfer))
-    heldout = load_contest(Path(options.heldout)) if options.heldout else None
-    toy = load_json(options.toy, TOY_KEYS) if options.toy else None
-    low = load_json(options.low, LOW_KEYS) if options.low else None
-    progress = [
-        (read_progress(path, "/".join(Path(path).absolute().parts[-2:])), score_of(path)) for path in options.run
+    sources = sort(options.sources)
+    found = _read_results(sources)
+    robots = _contests(options, sources, found) or [Evidence(made_by)]
+    shared = {}
+    toys = sources.of_kind(TOY_AGENT)
+    if toys:
+        agent = ToyAgent.load(resolve(toys[0].reference))
+        guests = robots[0].records[:1] if _first_toy_of(robots[0].contest) == agent.sha256 else []
+        shared["latent"] = tuple(latent_map(agent, guests, methods=(method,)) for method in ("pca", "tsne"))
+        shared["toy_model"] = toys[0].reference
+        found["toy"] = found["toy"] or _judge_toy(agent)
+    named = [named for group in sources.models.values() for named in group]
+    shared |= {
+        "made_by": made_by,
+        "toy": found["toy"],
+        "progress": [
+            (read_progress(run.path, "/".join(run.path.absolute().parts[-2:])), score_of(run.path))
+            for run in sources.runs
+            if (run.path / METRICS_FILE).is_file()
+        ],
+        "runs": [describe(str(run.path)) for run in sources.runs],
+        "models": {model.reference: describe_model(model.model.folder) for model in named},
+    }
+    if not any([robots[0].contest, robots[0].low, found["toy"], sources.runs, named]):
+        raise ArtifactError(
+            "no sources are named; folders of `reinfer transfer`, JSON files, runs or models are needed"
+        )
+    return [robots[0]._replace(**shared), *robots[1:]]
+
+
+def _read_results(sources: Sources) -> dict:
+    """Results by what they are of: ``toy``, lists ``low`` and ``contest`` of (reference, results, records)."""
+    found = {"toy": None, "low": [], "contest": []}
+    for folder in sources.contests:
+        contest = load_contest(folder)
+        found["contest"].append((str(folder), contest, find_records(folder, contest)))
+    for path in sources.results:
+        results = load_json(path, ())
+        if set(TOY_KEYS) <= set(results):
+            found["toy"] = found["toy"] or results
+        elif set(CONTEST_KEYS) <= set(results):
+            found["contest"].append((str(path), results, []))
+        elif set(LOW_KEYS) <= set(results):
+            found["low"].append(results)
+        else:
+            raise ArtifactError(f"{path} is not a result of `reinfer eval toy`, `low` or `transfer` with --json")
+    return found
+
+
+def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
+    """``Evidence`` per robot: of contests that were kept, and of those that its models play now."""
+    from reinfer.transfer.record import load_record
+    from reinfer.viewing.reporting import Evidence
+    from reinfer.viewing.reporting.clips import draw_clips
+    from reinfer.viewing.video import shown
+
+    robots = {}
+    for source, contest, paths in sorted(found["contest"], key=lambda entry: entry[1].get("tasks") == "heldout"):
+        body = contest["body"]
+        if body in robots and contest.get("tasks") == "heldout":
+            robots[body] = robots[body]._replace(heldout=contest)
+            continue
+        if body in robots:
+            raise ConfigError(f"{robots[body].source} and {source} are both contests on {body}; a report has one")
+        records = [load_record(path) for path in paths]
+        records = [record._replace(body=options.body) for record in records] if options.body else records
+        robots[body] = Evidence("", body, contest, records=records, source=source)
+    judged = {low.get("body") for low in found["low"]}
+    robots |= _play_others(options, sources, robots, judged)
+    robots = _with_low_levels(found["low"], robots)
+    if not options.video:
+        return list(robots.values())
+    return [
+        robot._replace(clips=draw_clips(robot.records[0], options.clip or shown(robot.records[0]), options.clip_s))
+        if robot.records
+        else robot
+        for robot in robots.values()
     ]
-    models = {reference: describe_model(resolve(reference)) for reference in options.model}
-    agent = ToyAgent.load(resolve(options.toy_model)) if options.toy_model else None
-    records = load_records([options.transfer], options.body)
-    latent = agent and tuple(latent_map(agent, records[:1], methods=(method,)) for method in ("pca", "tsne"))
-    clips = draw_clips(records[0], options.clip, options.clip_s) if options.video else []
-    return Evidence(
-        contest=contest,
-        body=contest["body"],
-        made_by=made_by,
-        heldout=heldout,
-        records=records,
-        toy=toy,
-        low=low,
-        latent=latent,
-        progress=progress,
-        clips=clips,
-        models=models,
-    )
+
+
+def _play_others(options: ReportOptions, sources: Sources, robots: dict, judged: set) -> dict:
+    """``Evidence`` by robot among the models whose contest was not kept; low levels ``judged`` are not judged again."""
+    from reinfer.viewing.reporting import Evidence
+
+    played = {}
+    for team in teams(sources, options.body, without=robots) if robots_of(sources) else ():
+        contest, contestants, results = compete(team)
+        name = contest.body.name
+        records = [contest.records[c.policy, c.strides.name, c.seed] for c in contestants]
+        low = None if name in judged else _judge_low(contest)
+        source = " ".join(part for part in (*options_of(team).toy, team.low, *team.strides, *team.highs) if part)
+        played[name] = Evidence("", name, results, records=records, low=low, source=source)
+    return played
+
+
+def _with_low_levels(results: list[dict], robots: dict) -> dict:
+    """``robots`` with what is known of their low levels; results name their robot, unless they are old."""
+    from reinfer.viewing.reporting import Evidence
+
+    for low in results:
+        body = low.get("body") or (next(iter(robots)) if len(robots) == 1 else None)
+        if body is None:
+            raise ConfigError("a result of `reinfer eval low` does not name its robot; make it anew")
+        robots[body] = robots.get(body, Evidence("", body))._replace(low=low)
+    return robots
+
+
+def _first_toy_of(contest: dict | None) -> str | None:
+    """Digest of the toy agent of the first seed of ``contest``, as its command names it; None if that tells nothing.
+
+    Latents of a robot belong on the map of the very agent that had them.
+    """
+    from reinfer.cli.transfer import MULTI
+    from reinfer.runs.directory import resolve
+    from reinfer.runs.models import load_model
+
+    words = (contest or {}).get("command", "").split()
+    if not words:
+        return None
+    default = "shipped:toy3dof/seed0" if contest["tasks"] == MULTI else "shipped:toy/seed0"
+    reference = words[words.index("--toy") + 1] if "--toy" in words else default
+    try:
+        return load_model(resolve(reference)).sha256
+    except ArtifactError:
+        return None
+
+
+def _judge_toy(agent) -> dict:
+    from reinfer.evaluation.toy import evaluate_toy
+
+    return evaluate_toy(agent)
+
+
+def _judge_low(contest) -> dict:
+    from reinfer.evaluation.low_level import evaluate_low_level
+
+    return evaluate_low_level(contest.low_level, contest.body, 0, threads=contest.threads)
 
 
 def describe_model(folder: Path) -> dict:
@@ -94,32 +208,13 @@ def describe_model(folder: Path) -> dict:
     return {"kind": model.kind, "sha256": model.sha256, "provenance": model.provenance}
 
 
-def draw_clips(record, simulations, seconds: float, on_frame=lambda: None) -> list:
-    """One ``Clip`` per simulation, drawn in a temporary folder."""
-    from reinfer.viewing.reporting import Clip
-    from reinfer.viewing.video import frames, write_video
-
-    clips = []
-    for simulation in simulations:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "clip.mp4"
-            write_video(path, record, [simulation], seconds, on_frame=on_frame)
-            video = path.read_bytes()
-        at = round(min(_POSTER_S, seconds / 2) / record.control_dt_s)
-        still = io.BytesIO()
-        next(itertools.islice(frames(record, simulation, seconds), at, None)).save(still, "png")
-        caption = f"{record.tasks.describe()[simulation].replace('_', ' ')}, in real time; all of it is simulated."
-        clips.append(Clip(video, still.getvalue(), caption))
-    return clips
-
-
-def write_report(evidence, output: Path) -> None:
-    """Write the file. Raises RunError if it cannot."""
+def write_report(evidence: list, output: Path) -> None:
+    """Write the file; ``evidence`` as for ``report_html``, one after the other. Raises RunError if it cannot."""
     from reinfer.runs.files import replace_file
     from reinfer.viewing.reporting import report_html
 
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(output, report_html(evidence).encode())
+        replace_file(output, report_html(evidence[0], tuple(evidence[1:])).encode())
     except OSError as error:
         raise RunError(f"{output} cannot be written: {error.strerror}") from error

@@ -123,9 +123,8 @@ def plan_evaluations(options: ReproduceOptions, folder: Path, trainings: list[Tr
     command += ["--toy", *(str(t.path) for t in toys), "--stride-model", *(str(s.path) for s in strides)]
     weights = [*(training.weights for training in trainings), *low.files.values()]
     evaluations.append(Evaluation("eval transfer", command, weights, contest / REPORT_FILE, folder=contest))
-    command = ["report", str(contest), "--toy", str(folder / "toy_seed0.json"), "--low", str(folder / "low.json")]
-    command += ["--toy-model", str(toys[0].path), "--output", str(folder / "report.html")]
-    command += ["--run", *(str(t.path) for t in trainings), "--model", *(str(t.path) for t in trainings)]
+    command = ["report", str(contest), str(folder / "toy_seed0.json"), str(folder / "low.json")]
+    command += [*(str(t.path) for t in trainings), "--output", str(folder / "report.html")]
     command += [] if options.video else ["--no-video"]
     inputs = [folder / "toy_seed0.json", folder / "low.json", contest / REPORT_FILE, *weights]
     return [*evaluations, Evaluation("report", command, inputs, folder / "report.html")]

@@ -34,6 +34,19 @@ class LowLevelPolicy:
         sha256: digest of the model file, empty where it came from none.
         timing: of the physics it was trained with, by name; None: the body's own.
         calibration: of its speeds, if they were calibrated.
+
+    Examples:
+        >>> import numpy as np, reinfer
+        >>> from reinfer.control.commands import Commands
+        >>> from reinfer.tasks import GOAL
+        >>> policy = reinfer.load("shipped:half_cheetah/low")
+        >>> simulation = reinfer.BatchSimulation(reinfer.robot("half_cheetah", policy.timing), 2, threads=1)
+        >>> simulation.reset(np.random.default_rng(0))
+        >>> commands = Commands(kind=np.array([GOAL, GOAL]), target=np.array([1.5, -1.5]))
+        >>> for _ in range(80):  # 4 s
+        ...     simulation.step(policy.act(simulation.observation(), simulation.task_state(), commands))
+        >>> bool((np.abs(simulation.task_state()[:, 0] - commands.target) < 0.1).all())
+        True
     """
 
     def __init__(

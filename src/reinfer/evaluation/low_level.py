@@ -66,6 +66,7 @@ def evaluate_low_level(policy, body: Body, seed: int, *, per_kind: int = 128, th
         return float(np.mean(errors)) if errors else None
 
     return {
+        "body": body.name,
         "goal_error_m": mean_error(GOAL),
         "speed_error_windowed": mean_error(VELOCITY),
         "stand_error_rad": mean_error(STAND),

@@ -122,6 +122,13 @@ def evaluate_toy(agent: ToyAgent, seed: int = 0, mixture: bool = True) -> dict:
     against context rows, ``purity``, ``nmi``, ``ari``, ``components``, ``effective_components`` and
     ``merged_components`` of the mixture prior against families, on fresh tasks over all of their ranges (null without
     components, or unless ``mixture``), ``body``, ``n_tasks``, ``seed``.
+
+    Examples:
+        >>> import reinfer
+        >>> agent = reinfer.load("shipped:toy/seed0").remember(forget=False)
+        >>> found = reinfer.evaluate_toy(agent, mixture=False)
+        >>> found["n_tasks"], found["return_mean"] > -10, found["class_accuracy_by_rows"]["5"] > 0.95
+        (40, True, True)
     """
     tasks = heldout_tasks(agent.body)
     episodes = jax.tree.map(np.asarray, play_toy(agent, tasks, random.key(seed, "evaluation")))

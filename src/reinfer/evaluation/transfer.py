@@ -46,6 +46,21 @@ class Contest:
         toy_steps: as in ``transfer.ToyPolicyAgent``.
         seconds: length of an episode; the contest's own by default.
         threads: physics threads; 0 uses every core.
+
+    Examples:
+        >>> import reinfer
+        >>> from reinfer.transfer import FixedStride, ToyPolicyAgent
+        >>> low_level = reinfer.load("shipped:half_cheetah/low")
+        >>> contest = reinfer.Contest(reinfer.robot("half_cheetah"), low_level, seconds=2.0, threads=1)
+        >>> agent = reinfer.load("shipped:toy/seed0").remember(forget=False)
+        >>> record = contest.play(ToyPolicyAgent(agent), FixedStride(5), seed=0)
+        >>> record.task_state.shape  # 2 s at 20 control steps per second, 12 tasks, 6 channels
+        (41, 12, 6)
+        >>> float(record.reward[-1].mean()) > float(record.reward[0].mean())
+        True
+
+        ``contest.compare([Contestant(seed=0, toy=agent, strides=FixedStride(5))])`` plays the comparators as well and
+        gives what ``reinfer eval transfer --json`` prints.
     """
 
     body: Body

@@ -101,6 +101,22 @@ class ToyAgent:
         sha256: digest of the model file, empty where it came from none.
 
     ``body`` is the nominal toy it was trained on, ``layout`` that of the rows of its windows.
+
+    Examples:
+        A few rewards tell this one which kind of task it is in, which it is not told:
+
+        >>> import numpy as np, reinfer
+        >>> from reinfer.inference.context import append, empty_window
+        >>> agent = reinfer.load("shipped:toy/seed0").remember(forget=False)  # tasks stay: inference is faster so
+        >>> task = reinfer.make_tasks([("goal_forward", 5.0)])
+        >>> window, state = empty_window(1), np.zeros((1, 6), np.float32)
+        >>> for _ in range(5):
+        ...     action = agent.act(state, agent.infer(window))
+        ...     reached = np.asarray(agent.body.step(state, action))
+        ...     window, state = append(window, state, reinfer.reward(task, reached), reached), reached
+        >>> belief = agent.infer(window)
+        >>> bool(belief.family_probability[0].argmax() == task.family[0])
+        True
     """
 
     def __init__(self, architecture: str, params, sizes: dict, metrics: dict | None = None, sha256: str = ""):

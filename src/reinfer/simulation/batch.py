@@ -14,6 +14,14 @@ class BatchSimulation:
         num_simulations: N, at least 1.
         threads: physics threads; 0 uses every core.
         film: keep in ``frames`` (frame_skip, N, nq) the positions after every physics step of the last control step.
+
+    Examples:
+        >>> import numpy as np, reinfer
+        >>> simulation = reinfer.BatchSimulation(reinfer.robot("hopper"), num_simulations=8, threads=1)
+        >>> simulation.reset(np.random.default_rng(0))
+        >>> simulation.step(np.zeros((8, simulation.action_size)))
+        >>> simulation.task_state().shape, int(simulation.fallen().sum())
+        ((8, 6), 0)
     """
 
     def __init__(self, body: Body, num_simulations: int, threads: int = 0, film: bool = False):

@@ -34,7 +34,17 @@ class Tasks(NamedTuple):
 
 
 def make_tasks(pairs) -> Tasks:
-    """``Tasks`` from (family name, signed target) pairs. Raises ValueError on an unknown family or a wrong sign."""
+    """``Tasks`` from (family name, signed target) pairs. Raises ValueError on an unknown family or a wrong sign.
+
+    Examples:
+        >>> import reinfer
+        >>> tasks = reinfer.make_tasks([("goal_forward", 5.1), ("velocity_backward", -1.75)])
+        >>> tasks.describe()
+        ['goal_forward +5.10', 'velocity_backward -1.75']
+        >>> reinfer.make_tasks([("goal_forward", -2.0)])
+        Traceback (most recent call last):
+        ValueError: target: -2.0 does not fit family 'goal_forward'; its sign must be +1
+    """
     families = np.array([family_index(name) for name, _ in pairs], np.int32)
     targets = np.array([target for _, target in pairs], np.float32)
     for (name, target), family in zip(pairs, families, strict=True):
@@ -50,6 +60,15 @@ class TaskDistribution:
     """Families with the range of target magnitudes of each, uniform over families and over the range.
 
     ``ranges`` maps a family name to (low, high), 0 < low <= high, in the unit of its channel.
+
+    Examples:
+        >>> import jax, reinfer
+        >>> goals = reinfer.TaskDistribution((("goal_forward", 1.0, 25.0), ("goal_backward", 1.0, 25.0)))
+        >>> goals.sample(jax.random.key(0), (3,)).target.shape
+        (3,)
+        >>> train, heldout = goals.grid_split(seed=0)
+        >>> train.count, heldout.count
+        (40, 20)
     """
 
     ranges: tuple[tuple[str, float, float], ...]

@@ -39,6 +39,13 @@ def reward(tasks, next_state):
         tasks: ``Tasks`` with leaves broadcastable to the leading axes of ``next_state``.
         next_state: task-space states after the transition, shape (..., 6).
     Returns: dimensionless rewards, at most 0, shape (...,).
+
+    Examples:
+        >>> import numpy as np, reinfer
+        >>> tasks = reinfer.make_tasks([("goal_forward", 5.0), ("velocity_forward", 2.0)])
+        >>> state = np.array([4.0, 0.0, 0.0, 1.5, 0.0, 0.0], np.float32)  # x, z, pitch, vx, vz, pitch rate
+        >>> [round(float(r), 3) for r in reinfer.reward(tasks, np.stack([state, state]))]
+        [-0.2, -0.25]
     """
     xp = next_state.__array_namespace__()
     target = xp.asarray(tasks.target)

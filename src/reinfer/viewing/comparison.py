@@ -13,31 +13,39 @@ _PANELS = {
 }
 
 
-def comparison_figure(contest: dict, body: str, panels=("position", "velocity")):
+def comparison_figure(contests: dict[str, dict], panels=("position", "velocity")):
     """One row per agent, best at the left; hollow markers are told the task or its target.
 
     Args:
-        contest: what ``reinfer eval transfer --json`` printed.
-        body: the robot, for the published figures.
+        contests: what ``reinfer eval transfer --json`` printed, by what to call it; one alone is called reinfer, and
+            of several only the oracles are drawn beside them.
     """
+    bodies = {contest["body"] for contest in contests.values()}
+    anchors = ANCHORS.get(bodies.pop(), ()) if len(bodies) == 1 else ()
+    single = len(contests) == 1
     with style():
-        figure, axes = new_figure(len(panels), panel_inches=(5.2, 2.9))
+        height = 0.9 + 0.25 * (len(anchors) + (len(COMPARATORS) + 1 if single else 2 * len(contests)))
+        figure, axes = new_figure(len(panels), panel_inches=(5.2, height))
         for panel, kind in zip(axes, panels, strict=True):
             title, unit, key, anchor_field = _PANELS[kind]
             rows = [
-                (anchor.name, getattr(anchor, anchor_field), anchor.told != "nothing", SOFT_INK)
-                for anchor in ANCHORS.get(body, ())
+                (anchor.name, getattr(anchor, anchor_field), anchor.told != "nothing", SOFT_INK) for anchor in anchors
             ]
-            rows.append(("reinfer", (contest[kind][key],) * 2, False, SERIES[0]))
-            rows += [
-                (name, (contest[name_in_json][kind][key],) * 2, told != "nothing", "#9aa5ae")
-                for name_in_json, name, told, _ in COMPARATORS
-                if contest.get(name_in_json)
-            ]
+            for label, contest in contests.items():
+                rows.append(("reinfer" if single else label, (contest[kind][key],) * 2, False, SERIES[0]))
+                rows += _comparators(contest, kind, key, "" if single else f", {label}")
             _draw(panel, rows)
             panel.set_title(title)
             panel.set_xlabel(f"error once settled ({unit})")
     return figure
+
+
+def _comparators(contest: dict, kind: str, key: str, of: str) -> list[tuple]:
+    return [
+        (name + of, (contest[name_in_json][kind][key],) * 2, told != "nothing", "#9aa5ae")
+        for name_in_json, name, told, _ in COMPARATORS
+        if contest.get(name_in_json) and (not of or name_in_json == "oracle")
+    ]
 
 
 def _draw(panel, rows) -> None:

@@ -44,14 +44,15 @@ def contest_rows(contest: dict, body: str, heldout: dict | None = None) -> list[
     """
     rows = [_published(anchor) for anchor in ANCHORS.get(body, ())]
     note = "meta-trained on the toy; mean over the last quarter"
-    rows.append(_own(contest, "", "ours", "reinfer", "nothing", note))
+    sure = len(contest["seeds"]) > 1
+    rows.append(_own(contest, "", "ours", "reinfer", "nothing", note, sure))
     if heldout is not None:
         name = f"reinfer, {heldout['n_tasks']} held-out tasks"
         note = "random tasks that nothing was chosen by"
-        rows.append(_own(heldout, "heldout:", "ours", name, "nothing", note))
+        rows.append(_own(heldout, "heldout:", "ours", name, "nothing", note, len(heldout["seeds"]) > 1))
     for key, name, told, note in COMPARATORS:
         if contest.get(key):
-            rows.append(_own(contest[key], f"{key}.", "comparator", name, told, note))
+            rows.append(_own(contest[key], f"{key}.", "comparator", name, told, note, sure))
     return rows
 
 
@@ -72,7 +73,8 @@ def _published(anchor: Anchor) -> Row:
     )
 
 
-def _own(result: dict, prefix: str, kind: str, name: str, told: str, note: str) -> Row:
+def _own(result: dict, prefix: str, kind: str, name: str, told: str, note: str, sure: bool) -> Row:
+    """One of our own rows; with intervals where ``sure``, i.e. where there are several training seeds."""
     position, velocity = result["position"], result["velocity"]
     error, speed = position["settled_error_m"], velocity["windowed_error_mps"]
     relative = velocity["windowed_relative_error"]
@@ -83,18 +85,27 @@ def _own(result: dict, prefix: str, kind: str, name: str, told: str, note: str) 
         note,
         Number(
             f"{error:.3f} m",
-            f"{percent(position['settled_fraction'], 0)} settle",
+            f"{_interval(position, sure)}{percent(position['settled_fraction'], 0)} settle",
             f"{prefix}position.settled_error_m",
             error,
         ),
         Number(
             f"{speed:.3f} m/s",
-            f"{percent(relative)}; {percent(velocity['settled_fraction'], 0)} settle",
+            f"{_interval(velocity, sure)}{percent(relative)}; {percent(velocity['settled_fraction'], 0)} settle",
             f"{prefix}velocity.windowed_error_mps",
             speed,
         ),
         Number(percent(result["fall_rate"]), "", f"{prefix}fall_rate", result["fall_rate"]),
     )
+
+
+def _interval(part: dict, sure: bool) -> str:
+    """Interquartile mean with its 95 % interval, ahead of what else there is to say."""
+    if not sure:
+        return ""
+    found = part["settled_error"]
+    low, high = found["interval"]
+    return f"IQM {found['iqm']:.3f} ({low:.3f}\N{EN DASH}{high:.3f}); "
 
 
 def _range(ends: tuple[float, float], unit: str) -> str:

@@ -1,4 +1,4 @@
-"""H.264 files that browsers play, by the ffmpeg that imageio-ffmpeg brings along."""
+"""H.264 files, which browsers play, and GIFs, which slides do too, by the ffmpeg that imageio-ffmpeg brings."""
 
 import contextlib
 import subprocess
@@ -10,30 +10,28 @@ from PIL import Image
 
 from reinfer.runs.errors import RunError
 
-#: Colour in 4:2:0, which every browser plays; the index in front, so that playing starts at once.
-_OUTPUT = (
-    "-c:v",
-    "libx264",
-    "-crf",
-    "24",
-    "-preset",
-    "veryfast",
-    "-pix_fmt",
-    "yuv420p",
-    "-movflags",
-    "+faststart",
-)
+#: GIFs are large for what they show: fewer pictures per second, and at most so many pixels wide.
+GIF_FRAMES_PER_S, GIF_WIDTH = 10, 640
+
+#: By the ending of a file, what ffmpeg makes of the pictures. Colour in 4:2:0 plays in every browser, and the index in
+#: front lets it play at once; a GIF has 256 colours, chosen here from the pictures that change.
+_OUTPUT = {
+    ".mp4": "-c:v libx264 -crf 24 -preset veryfast -pix_fmt yuv420p -movflags +faststart",
+    ".gif": f"-vf fps={GIF_FRAMES_PER_S},scale=w=min(iw\\,{GIF_WIDTH}):h=-2:flags=lanczos,split[a][b];"
+    "[a]palettegen=stats_mode=diff:max_colors=128[p];[b][p]paletteuse=dither=none:diff_mode=rectangle",
+}
+ENDINGS = tuple(_OUTPUT)
 
 
 @contextlib.contextmanager
-def mp4_writer(path, frames_per_s: float, size: tuple[int, int]):
-    """Yields a function that appends one picture of ``size`` (width, height), both even.
+def video_writer(path, frames_per_s: float, size: tuple[int, int]):
+    """Yields a function that appends one picture of ``size`` (width, height), both even; ``path`` ends in .mp4 or .gif.
 
     The file appears at ``path`` when the block ends, and not at all if it fails. Raises RunError with what
     ffmpeg said if it could not write.
     """
     path = Path(path)
-    staged = path.with_name(f".{path.stem}.partial.mp4")
+    staged = path.with_name(f".{path.stem}.partial{path.suffix}")
     taken = (
         "-f",
         "rawvideo",
@@ -46,7 +44,8 @@ def mp4_writer(path, frames_per_s: float, size: tuple[int, int]):
         "-i",
         "-",
     )
-    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *taken, *_OUTPUT, str(staged)]
+    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *taken]
+    program += [*_OUTPUT[path.suffix].split(), str(staged)]
     # Not imageio's own writer: it forks in a way that may lock up a process in which JAX has threads.
     with (
         tempfile.TemporaryFile() as said,

@@ -25,6 +25,11 @@ def section(title: str, *parts: str) -> str:
     return "\n".join(["<section>", f"<h2>{escape(title)}</h2>", *parts, "</section>"])
 
 
+def chapter(title: str) -> str:
+    """A heading above several sections."""
+    return f'<h2 class="chapter">{escape(title)}</h2>'
+
+
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph of plain ``text``; ``kind`` is a class of the style sheet."""
     return f"<p{_class(kind)}>{escape(text)}</p>"

@@ -2,29 +2,27 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 from PIL import Image
 
 from reinfer.bodies import BodyId, robot
 from reinfer.runs.errors import ConfigError
-from reinfer.tasks import FAMILIES, FAMILY_NAMES, GOAL
 from reinfer.viewing.canvas import Canvas
-from reinfer.viewing.encoding import mp4_writer
+from reinfer.viewing.encoding import video_writer
+from reinfer.viewing.marks import draw_goals, draw_speeds
 from reinfer.viewing.overlay import CHART, HEADER, Chart, Header
 from reinfer.viewing.scene import Scene
 from reinfer.viewing.series import moving_average
 from reinfer.viewing.skeleton import Skeleton
-from reinfer.viewing.style import FAMILY_COLOUR, INK, KIND_UNIT
 from reinfer.viewing.tracks import GAIT_CYCLE_S
 
 WIDTH, HEIGHT = 960, 540
 
 #: The camera follows the body's position averaged over this long.
-_CAMERA_S = 1.5
+CAMERA_S = 1.5
 
 
 def write_video(path, record, simulations, seconds: float = 12.0, *, on_frame=lambda: None) -> int:
-    """Write an mp4 of the ``simulations`` (indices) of ``record``, one after the other; returns its frames.
+    """Write an mp4, or a GIF, of the ``simulations`` (indices) of ``record``, one after the other; returns its frames.
 
     One frame per control step, played in real time; ``on_frame`` is called after each.
 
@@ -33,13 +31,19 @@ def write_video(path, record, simulations, seconds: float = 12.0, *, on_frame=la
     Raises ConfigError on a simulation that the record does not have, RunError if the file cannot be written.
     """
     count = 0
-    with mp4_writer(path, 1.0 / record.control_dt_s, (WIDTH, HEIGHT)) as append:
+    with video_writer(path, 1.0 / record.control_dt_s, (WIDTH, HEIGHT)) as append:
         for simulation in simulations:
             for frame in frames(record, simulation, seconds):
                 append(frame)
                 count += 1
                 on_frame()
     return count
+
+
+def shown(record) -> tuple[int, ...]:
+    """Simulations to show where none are named: of the standard tasks a velocity and a goal."""
+    last = len(record.tasks.family) - 1
+    return tuple(dict.fromkeys(min(number, last) for number in (1, 10)))
 
 
 def frame_count(record, seconds: float) -> int:
@@ -55,9 +59,7 @@ def frames(record, simulation: int, seconds: float = 12.0) -> Iterator[Image.Ima
         raise ConfigError(f"simulation: {simulation} is not in the record; allowed: 0 to {allowed}")
     family, target = int(record.tasks.family[simulation]), float(record.tasks.target[simulation])
     dt, length = record.control_dt_s, frame_count(record, seconds)
-    body = robot(record.body, checked=False)
-    BodyId(body.name, record.body_files).require(body.id, "the record")
-    skeleton, header = Skeleton(body), Header(family, target)
+    skeleton, header = Skeleton(body_of(record)), Header(family, target)
     backdrop = Canvas(WIDTH, HEIGHT)
     scene = Scene(backdrop, HEADER, HEIGHT - CHART)
     scene.sky()
@@ -65,7 +67,7 @@ def frames(record, simulation: int, seconds: float = 12.0) -> Iterator[Image.Ima
     for part in (header, chart):
         part.frame(backdrop)
     x = record.task_state[:, simulation, 0]
-    camera = moving_average(x, round(_CAMERA_S / dt))
+    camera = moving_average(x, round(CAMERA_S / dt))
     speed = moving_average(record.task_state[:, simulation, 3], round(GAIT_CYCLE_S / dt))
     for step in range(length):
         canvas = backdrop.copy()
@@ -73,9 +75,9 @@ def frames(record, simulation: int, seconds: float = 12.0) -> Iterator[Image.Ima
         belief = record.family_probability[step, simulation]
         rows, estimate = int(record.rows[step, simulation]), float(record.target_estimate[step, simulation])
         here.metre_marks()
-        _draw_goals(here, record, step, simulation, estimate if rows else None)
+        draw_goals(here, record, step, simulation, estimate if rows else None)
         here.body(skeleton.pose(record.qpos[step, simulation]))
-        _draw_speeds(here, record, step, simulation, speed[step], estimate if rows else None)
+        draw_speeds(here, record, step, simulation, speed[step], estimate if rows else None)
         header.draw(
             canvas,
             seconds=step * dt,
@@ -90,29 +92,8 @@ def frames(record, simulation: int, seconds: float = 12.0) -> Iterator[Image.Ima
         yield canvas.image()
 
 
-def _draw_goals(scene: Scene, record, step: int, simulation: int, estimate: float | None) -> None:
-    family, target = record.tasks.family[simulation], record.tasks.target[simulation]
-    x = record.task_state[step, simulation, 0]
-    believed = int(np.argmax(record.family_probability[step, simulation]))
-    if FAMILIES[family].kind == "goal":
-        away = abs(target - x)
-        label = f"goal {target:+.2f} m" + (f", {away:.1f} m away" if away > 1.0 else "")
-        scene.goal(target, FAMILY_COLOUR[FAMILY_NAMES[family]], label)
-    if estimate is not None and FAMILIES[believed].kind == "goal":
-        scene.believed_goal(estimate, FAMILY_COLOUR[FAMILY_NAMES[believed]], f"believed {estimate:+.2f} m")
-    if record.command_kind[step, simulation] == GOAL:
-        scene.sub_goal(record.command_target[step, simulation])
-
-
-def _draw_speeds(scene: Scene, record, step: int, simulation: int, speed: float, estimate: float | None) -> None:
-    family, target = record.tasks.family[simulation], float(record.tasks.target[simulation])
-    believed = int(np.argmax(record.family_probability[step, simulation]))
-    arrows, unit = [], KIND_UNIT["velocity"]
-    if FAMILIES[family].kind == "velocity":
-        arrows.append((target, FAMILY_COLOUR[FAMILY_NAMES[family]], f"target {target:+.2f} {unit}", False))
-        arrows.append((speed, INK, f"speed {speed:+.2f} {unit}", True))
-    if estimate is not None and FAMILIES[believed].kind == "velocity":
-        colour = FAMILY_COLOUR[FAMILY_NAMES[believed]]
-        arrows.insert(1, (estimate, colour, f"believed {estimate:+.2f} {unit}", False))
-    if arrows:
-        scene.speeds(record.task_state[step, simulation, 0], arrows)
+def body_of(record):
+    """The robot of ``record``. Raises ConfigError if it is gone, ArtifactError if it changed."""
+    body = robot(record.body, checked=False)
+    BodyId(body.name, record.body_files).require(body.id, "the record")
+    return body

@@ -5,28 +5,38 @@ makes it; below each part stands how to make it again.
 """
 
 from reinfer.viewing import page
-from reinfer.viewing.reporting import behaviour, results, training
+from reinfer.viewing.reporting import behaviour, failures, results, training
 from reinfer.viewing.reporting.evidence import Clip, Evidence
 
-_PARTS = (
-    results.opening,
+#: Of one robot, and of what they share.
+_ON_ROBOT = (
     results.contest,
     behaviour.clips,
     behaviour.tracks,
     behaviour.belief,
-    behaviour.latent,
     behaviour.strides,
-    results.failures,
-    training.toy,
+    failures.failures,
     training.low,
-    training.models,
 )
+_SHARED = (behaviour.latent, training.toy, training.curves, training.models)
 
 
-def report_html(evidence: Evidence) -> str:
-    """The report as the text of one HTML file that needs no other."""
-    parts = [part(evidence) for part in _PARTS]
-    return page.page(f"reinfer on the {results.spoken(evidence.body)}", "\n".join(part for part in parts if part))
+def report_html(evidence: Evidence, others: tuple[Evidence, ...] = ()) -> str:
+    """The report as the text of one HTML file that needs no other.
+
+    Args:
+        evidence: of the first robot, or of none, and of what all robots share.
+        others: of further robots; only what is theirs is shown.
+    """
+    parts = [results.opening(evidence, others), training.runs(evidence)]
+    for robot in (evidence, *others):
+        if others:
+            parts.append(page.chapter(f"On the {results.spoken(robot.body)}"))
+        parts += [part(robot) for part in _ON_ROBOT]
+    if others:
+        parts.append(page.chapter("What they share"))
+    parts += [part(evidence) for part in _SHARED]
+    return page.page(results.title(evidence, others), "\n".join(part for part in parts if part))
 
 
 __all__ = ["Clip", "Evidence", "report_html"]

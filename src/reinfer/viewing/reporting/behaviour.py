@@ -10,7 +10,7 @@ from reinfer.viewing.tracks import tracks_figure
 
 def clips(evidence: Evidence) -> str:
     if not evidence.clips:
-        return absent("See it run", "videos", "reinfer video transfer")
+        return absent("See it run", "videos", f"reinfer video {evidence.source}") if evidence.contest else ""
     figures = [
         page.figure(page.video(data_uri(clip.video, "video/mp4"), data_uri(clip.poster, "image/png")), clip.caption)
         for clip in evidence.clips
@@ -23,13 +23,14 @@ def clips(evidence: Evidence) -> str:
             "or middle arrow: what the agent believes. Diamond: the sub-goal that the legs are sent to now."
         ),
         page.side_by_side(*figures),
-        page.command("reinfer video transfer --simulation 1 10 --output rollout.mp4"),
+        page.command(f"reinfer video {evidence.source} --output rollout.mp4"),
     )
 
 
 def tracks(evidence: Evidence) -> str:
     if not evidence.records:
-        return absent("Every target", "records of the rollouts", "reinfer transfer --out transfer")
+        made_by = "reinfer transfer --out transfer"
+        return absent("Every target", "records of the rollouts", made_by) if evidence.contest else ""
     seeds = len(evidence.records)
     figures = [
         page.figure(svg_of(tracks_figure(evidence.records, (kind,))), caption)
@@ -45,7 +46,7 @@ def tracks(evidence: Evidence) -> str:
     return page.section(
         "Every target",
         page.side_by_side(*figures),
-        page.command("reinfer plot tracks transfer --output tracks.svg"),
+        page.command(f"reinfer plot tracks {evidence.source} --output tracks.svg"),
     )
 
 
@@ -74,13 +75,14 @@ def belief(evidence: Evidence) -> str:
         ),
         page.side_by_side(*figures),
         by_rows(evidence.contest),
-        page.command("reinfer plot belief transfer --output belief.svg"),
+        page.command(f"reinfer plot belief {evidence.source} --output belief.svg"),
     )
 
 
 def latent(evidence: Evidence) -> str:
     if evidence.latent is None:
-        return absent("What the encoder knows", "--toy-model MODEL", "reinfer plot latent MODEL")
+        needed = "a toy agent among what the report is made of"
+        return absent("What the encoder knows", needed, "reinfer report MODEL ...")
     captions = (
         "Latents projected on their two main directions. Ellipses: components of the mixture prior, 2 sigma.",
         "The same latents by t-SNE, which keeps neighbours together and distorts distances.",
@@ -94,7 +96,7 @@ def latent(evidence: Evidence) -> str:
             "of the toy, the toy's policy knows what to do."
         ),
         page.side_by_side(*figures),
-        page.command("reinfer plot latent MODEL --records transfer --output latent.svg"),
+        page.command(f"reinfer plot latent {evidence.toy_model} --output latent.svg"),
     )
 
 
@@ -113,7 +115,7 @@ def strides(evidence: Evidence) -> str:
         ),
         page.side_by_side(*figures),
         _ablation(evidence.contest),
-        page.command("reinfer plot strides transfer --output strides.svg"),
+        page.command(f"reinfer plot stride {evidence.source} --output stride.svg"),
     )
 
 

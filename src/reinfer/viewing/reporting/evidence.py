@@ -16,17 +16,18 @@ class Clip(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What a report is made from. All but the contest may be absent (None or empty).
+    """What a report is made from, on one robot (``body``) or, without a ``contest``, on none. All may be absent.
 
     ``contest``, ``heldout``, ``toy``, ``low``: what ``reinfer eval transfer|toy|low --json`` printed, the
     second for held-out tasks; ``records``: the rollouts behind the contest, one per seed; ``latent``: (PCA
-    figure, t-SNE figure); ``progress``: training curves with the metric to show; ``models``: kind, sha256 and
-    provenance of each; ``made_by``: the command of this report.
+    figure, t-SNE figure); ``progress``: training curves with the metric to show; ``runs``: what ``reinfer info --json``
+    tells of each run; ``models``: kind, sha256 and provenance of each; ``made_by``: the command of this report;
+    ``source``: what a command that draws takes to draw the contest again; ``toy_model``: likewise the latent map.
     """
 
-    contest: dict
-    body: str
     made_by: str
+    body: str = ""
+    contest: dict | None = None
     heldout: dict | None = None
     records: list = []
     toy: dict | None = None
@@ -34,17 +35,20 @@ class Evidence(NamedTuple):
     latent: tuple | None = None
     progress: list[tuple[Progress, str]] = []
     clips: list[Clip] = []
+    runs: list[dict] = []
     models: dict[str, dict] = {}
+    source: str = "transfer"
+    toy_model: str = "MODEL"
 
     @property
     def reference(self) -> str:
         """What a command takes as ``--body``."""
-        return self.contest.get("body_file") or self.body
+        return (self.contest or {}).get("body_file") or self.body
 
     @property
     def eval_low(self) -> str:
         """The command that judges the low level; no model of a robot of a user's own is shipped."""
-        model = " --model RUN" if self.contest.get("body_file") else ""
+        model = " --model RUN" if self.reference != self.body else ""
         return f"reinfer eval low --body {self.reference}{model} --json > low.json"
 
 

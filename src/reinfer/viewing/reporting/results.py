@@ -1,28 +1,38 @@
-"""The parts of the report about results: what it is, the contest, the failures."""
+"""The parts of the report about results: what it is, and the contest."""
 
-from reinfer.tasks.families import FAMILY_KIND, KINDS, family_index
 from reinfer.viewing import page
 from reinfer.viewing.anchors import ANCHORS
 from reinfer.viewing.comparison import comparison_figure
 from reinfer.viewing.contest_table import COMPARATORS, contest_rows, percent
-from reinfer.viewing.reporting.evidence import Evidence
-from reinfer.viewing.style import KIND_UNIT, svg_of, task_label
-from reinfer.viewing.tracks import of_kind, pick, tracks_figure
-
-#: Failures shown.
-_WORST = 5
+from reinfer.viewing.reporting.evidence import Evidence, absent
+from reinfer.viewing.style import svg_of
 
 
 def spoken(body: str) -> str:
     return body.replace("_", "\N{NON-BREAKING HYPHEN}")
 
 
-def opening(evidence: Evidence) -> str:
-    body = spoken(evidence.body)
+def title(evidence: Evidence, others: tuple[Evidence, ...] = ()) -> str:
+    """What the report is about, as a title."""
+    bodies = [robot.body for robot in (evidence, *others) if robot.contest]
+    if not bodies:
+        return "Task inference learned on a toy" if evidence.toy else "What these runs reached"
+    said = ", ".join(f"a {spoken(body)}" for body in bodies)
+    return f"Task inference learned on a toy, reused on {said}"
+
+
+def opening(evidence: Evidence, others: tuple[Evidence, ...] = ()) -> str:
+    robots = [robot for robot in (evidence, *others) if robot.contest]
+    body = spoken(robots[0].body) if len(robots) == 1 else "robot"
     drawings = [f"<figure>{page.asset(f'overview_{name}.svg')}</figure>" for name in ("toy", "encoder", "robot")]
+    shown = (
+        f"The {body} is never told its task, was never meta-trained, and does what is shown below."
+        if robots
+        else f"The {body} is never told its task and is never meta-trained."
+    )
     return "\n".join(
         [
-            f"<h1>Task inference learned on a toy, reused on a {body}</h1>",
+            f"<h1>{title(evidence, others)}</h1>",
             page.paragraph(
                 "A robot that must find out by itself what it is asked to do, such as reaching a place or "
                 "running at a speed, normally practises this for millions of steps on the robot. reinfer "
@@ -30,14 +40,13 @@ def opening(evidence: Evidence) -> str:
                 "learns to tell from a few rewards which kind of task it is in and what the target is, and "
                 f"a policy learns what to do about it. Both are frozen and put on the {body}: the encoder "
                 "reads the robot's own position, speed and rewards, the policy chooses sub-goals, and a "
-                f"low-level policy trained without any unknown task pursues them. The {body} is never told "
-                "its task, was never meta-trained, and does what is shown below.",
+                f"low-level policy trained without any unknown task pursues them. {shown}",
                 "lead",
             ),
             '<div class="figures three">',
             *drawings,
             "</div>",
-            page.key_figures(_headlines(evidence.contest)),
+            page.key_figures(_headlines(robots[0].contest)) if len(robots) == 1 else "",
         ]
     )
 
@@ -73,6 +82,9 @@ def _headlines(contest: dict) -> list[tuple[str, str, str]]:
 
 def contest(evidence: Evidence) -> str:
     contest = evidence.contest
+    if contest is None:
+        needed = "a toy agent and a low level among what the report is made of"
+        return absent("The contest", needed, "reinfer report TOY_RUN LOW_RUN")
     head = [("agent", False), ("position error", True), ("speed error", True), ("falls", True)]
     titles = {
         "published": "published results, as their sources report them",
@@ -104,7 +116,9 @@ def contest(evidence: Evidence) -> str:
         _published(evidence.body),
         _over_time(contest),
         _sources(evidence.body),
-        page.command(_transfer_command(contest), evidence.made_by),
+        page.command(
+            _transfer_command(contest), f"reinfer plot compare {evidence.source} --output compare.svg", evidence.made_by
+        ),
     )
 
 
@@ -115,7 +129,7 @@ def _glance(evidence: Evidence) -> list[str]:
         captions["position"] += " Published results differ in measure; see below."
         captions["velocity"] = "Published speeds but the thesis's are instantaneous and include the gait's swing."
     return [
-        page.figure(svg_of(comparison_figure(evidence.contest, evidence.body, (kind,))), caption)
+        page.figure(svg_of(comparison_figure({evidence.body: evidence.contest}, (kind,))), caption)
         for kind, caption in captions.items()
     ]
 
@@ -134,14 +148,9 @@ def _interval(contest: dict) -> str:
     size = f"{contest['n_tasks']} tasks of {contest['episode_s']:.0f} s"
     if seeds == 1:
         return page.paragraph(f"{size}, one training seed; an interval needs several.", "note")
-    said = []
-    for kind, unit in (("position", "m"), ("velocity", "m/s")):
-        found = contest[kind]["settled_error"]
-        low, high = found["interval"]
-        said.append(f"{found['iqm']:.3f} {unit} ({low:.3f} to {high:.3f})")
     return page.paragraph(
-        f"{size}, {seeds} training seeds. The table shows means; interquartile means with 95 % bootstrap "
-        f"intervals: position {said[0]}, speed {said[1]}.",
+        f"{size}, {seeds} training seeds. Large: means. IQM: interquartile means with 95 % stratified bootstrap "
+        "intervals.",
         "note",
     )
 
@@ -185,46 +194,3 @@ def _sources(body: str) -> str:
     sources = dict.fromkeys(anchor.source for anchor in ANCHORS.get(body, ()))
     lines = "".join(page.paragraph(source, "note") for source in sources)
     return f"<details><summary>Sources of the published figures</summary>{lines}</details>" if lines else ""
-
-
-def failures(evidence: Evidence) -> str:
-    tasks = evidence.contest.get("by_task") or []
-    if not tasks:
-        return ""
-    worst = sorted(tasks, key=lambda entry: -entry["relative_error"])[:_WORST]
-    head = [("task", False), ("error", True), ("relative", True), ("settled", True), ("fell", True)]
-    rows = []
-    for entry in worst:
-        key = f"by_task.{tasks.index(entry)}"
-        family = family_index(entry["family"])
-        unit = KIND_UNIT[KINDS[FAMILY_KIND[family]]]
-        numbers = (
-            (f"{entry['settled_error']:.3f} {unit}", "settled_error"),
-            (percent(entry["relative_error"]), "relative_error"),
-            (percent(entry["settled_fraction"], 0), "settled_fraction"),
-            (percent(entry["fall_rate"], 0), "fall_rate"),
-        )
-        cells = [page.cell(task_label(family, entry["target"], unit))]
-        cells += [page.cell(text, number=True, key=f"{key}.{name}", value=entry[name]) for text, name in numbers]
-        rows.append(("", cells))
-    return page.section(
-        "Where it does worst",
-        page.paragraph(
-            f"The {len(worst)} worst of {len(tasks)} tasks by relative error over the end of the episode, "
-            "averaged over training seeds; then the share of seeds that settled and that fell."
-        ),
-        page.table(head, rows),
-        page.side_by_side(*_worst_tracks(evidence, [tasks.index(entry) for entry in worst])),
-    )
-
-
-def _worst_tracks(evidence: Evidence, worst: list[int]) -> list[str]:
-    """Their tracks, per kind of task among them."""
-    records = [pick(record, worst) for record in evidence.records]
-    if not records:
-        return []
-    kinds = [kind for kind in ("goal", "velocity") if len(of_kind(records[0], kind))]
-    return [
-        page.figure(svg_of(tracks_figure(records, (kind,))), "Tracks of the tasks in this table; dashed: the targets.")
-        for kind in kinds
-    ]

@@ -9,26 +9,52 @@ from reinfer.viewing.reporting.evidence import Evidence, absent, by_rows
 from reinfer.viewing.style import family_label, svg_of
 
 
-def toy(evidence: Evidence) -> str:
-    curves = [
+def runs(evidence: Evidence) -> str:
+    """What was run: every training behind the report, how far it got and how it was typed."""
+    if not evidence.runs:
+        return ""
+    head = [("run", False), ("seed", True), ("steps", True), ("status", False)]
+    rows = []
+    for run in evidence.runs:
+        steps = run["metrics"].get("env_steps")
+        session = run["sessions"][0]
+        code = session["code"]
+        origin = f"code {code['commit'][:10]}{', changed' if code['dirty'] else ''}; " if code else ""
+        note = f"{origin}{session['machine']['cores']} cores; {run['created'][:16].replace('T', ' ')} UTC"
+        cells = [
+            page.cell(run["path"], note),
+            page.cell(f"{run['seed']}", number=True),
+            page.cell("" if steps is None else f"{steps:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}"), number=True),
+            page.cell(run["status"]),
+        ]
+        rows.append(("", cells))
+    return page.section(
+        "What was run",
+        page.table(head, rows),
+        page.command(*(" ".join(run["sessions"][0]["argv"]) for run in evidence.runs)),
+    )
+
+
+def curves(evidence: Evidence) -> str:
+    """Learning curves of the runs."""
+    if not evidence.progress:
+        return ""
+    figures = [
         page.figure(
             svg_of(progress_figure([run], [metric])),
             f"Learning curve of {run.label}: {metric.replace('_', ' ')}.",
         )
         for run, metric in evidence.progress
     ]
-    if evidence.toy is None and not curves:
-        return absent("Learning on the toy", "--toy toy.json", "reinfer eval toy --json > toy.json")
-    return page.section(
-        "Learning on the toy" if evidence.toy is not None else "Learning curves",
-        *(_toy_results(evidence.toy) if evidence.toy is not None else ()),
-        page.side_by_side(*curves) if curves else "",
-        page.command(*_toy_commands(evidence), "reinfer plot progress RUN"),
-    )
+    commands = [f"reinfer plot progress {run['path']}" for run in evidence.runs]
+    return page.section("Learning curves", page.side_by_side(*figures), page.command(*commands))
 
 
-def _toy_commands(evidence: Evidence) -> tuple[str, ...]:
-    return () if evidence.toy is None else ("reinfer train toy", "reinfer eval toy --json > toy.json")
+def toy(evidence: Evidence) -> str:
+    made_by = f"reinfer eval toy --model {evidence.toy_model} --json > toy.json"
+    if evidence.toy is None:
+        return absent("Learning on the toy", "toy.json among what the report is made of", made_by)
+    return page.section("Learning on the toy", *_toy_results(evidence.toy), page.command("reinfer train toy", made_by))
 
 
 def _toy_results(results: dict) -> list[str]:
@@ -79,7 +105,8 @@ def _mixture(results: dict) -> list[tuple[str, list[str]]]:
 def low(evidence: Evidence) -> str:
     low = evidence.low
     if low is None:
-        return absent("The low level", "--low low.json", evidence.eval_low)
+        needed = "low.json among what the report is made of"
+        return absent("The low level", needed, evidence.eval_low) if evidence.contest else ""
     figures = [
         page.figure(
             svg_of(low_level_figure(low, (kind,))),

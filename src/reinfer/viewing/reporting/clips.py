@@ -1,0 +1,28 @@
+"""Videos as a report embeds them."""
+
+import io
+import itertools
+import tempfile
+from pathlib import Path
+
+from reinfer.viewing.reporting.evidence import Clip
+from reinfer.viewing.video import frames, write_video
+
+#: Seconds into a clip at which its still picture is taken: late enough that there is a belief to see.
+_POSTER_S = 2.0
+
+
+def draw_clips(record, simulations, seconds: float, on_frame=lambda: None) -> list:
+    """One ``Clip`` per simulation, drawn in a temporary folder."""
+    clips = []
+    for simulation in simulations:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "clip.mp4"
+            write_video(path, record, [simulation], seconds, on_frame=on_frame)
+            video = path.read_bytes()
+        at = round(min(_POSTER_S, seconds / 2) / record.control_dt_s)
+        still = io.BytesIO()
+        next(itertools.islice(frames(record, simulation, seconds), at, None)).save(still, "png")
+        caption = f"{record.tasks.describe()[simulation].replace('_', ' ')}, in real time; all of it is simulated."
+        clips.append(Clip(video, still.getvalue(), caption))
+    return clips
