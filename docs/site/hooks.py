@@ -27,6 +27,11 @@ def on_post_page(output: str, page, **_) -> str:
     return output.replace(_FETCHED, get_relative_url(_OURS, page.url))
 
 
+def on_post_template(output_content: str, **_) -> str:
+    """The same for pages that come from the theme alone, which lie at the root."""
+    return output_content.replace(_FETCHED, _OURS)
+
+
 def _to_mathml(found: re.Match) -> str:
     element, latex = found.groups()
     display = "block" if element == "div" else "inline"

@@ -23,7 +23,7 @@ def test_json_is_the_only_output(model, capsys):
     assert eval_low("half_cheetah", str(model), 0, json=True) == 0
     found = json.loads(capsys.readouterr().out)
     errors = {"goal_error_m", "speed_error_windowed", "stand_error_rad", "jump_peak_error", "jump_mean_ratio"}
-    assert errors | {"fall_rate", "by_command"} == set(found)
+    assert errors | {"body", "fall_rate", "by_command"} == set(found)
     assert len(found["by_command"]) >= 128
 
 

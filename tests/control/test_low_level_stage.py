@@ -331,6 +331,7 @@ def test_result_is_plain_json_and_repeats():
     first, second = (evaluate_low_level(random_policy(), HALF_CHEETAH, 2, per_kind=3) for _ in range(2))
     assert first == second
     assert list(first) == [
+        "body",
         "goal_error_m",
         "speed_error_windowed",
         "stand_error_rad",
