@@ -122,12 +122,11 @@ def test_latent_map_is_the_pca_of_the_mixture(toy):
     assert {o.family for o in chart.outlines} == {0, 1, 2, 3}
 
 
-def test_pacer_keeps_time_and_forgives_what_cannot_be_made_up_for(monkeypatch):
+def test_pacer_keeps_time_and_forgives_what_cannot_be_made_up_for():
     clock = SimpleNamespace(now=0.0)
     clock.sleep = lambda seconds: setattr(clock, "now", clock.now + seconds)
     clock.monotonic = lambda: clock.now
-    monkeypatch.setattr("reinfer.viewing.live.pacing.time", clock)
-    pacer = Pacer()
+    pacer = Pacer(clock)
     for _ in range(80):
         clock.now += 0.01
         pacer.wait(0.025)

@@ -13,27 +13,31 @@ _WINDOW_S = 2.0
 class Pacer:
     """Waits for the time of each state and measures how well that is kept.
 
+    Args:
+        clock: has ``monotonic`` and ``sleep``, as ``time``.
+
     ``lags_s`` how late every state was; ``slips`` schedules given up; ``simulated_s`` seconds simulated in all.
     """
 
-    def __init__(self):
+    def __init__(self, clock=time):
+        self._clock = clock
         self.lags_s: list[float] = []
         self.slips, self.simulated_s = 0, 0.0
         self.restart()
 
     def restart(self) -> None:
         """Begin a schedule now."""
-        self._due = time.monotonic()
+        self._due = self._clock.monotonic()
         self._states: deque[float] = deque()
         self._steps: deque[tuple[float, float]] = deque()
 
     def wait(self, seconds: float) -> None:
         """Wait until ``seconds`` after what was last waited for."""
         self._due += seconds
-        left = self._due - time.monotonic()
+        left = self._due - self._clock.monotonic()
         if left > 0:
-            time.sleep(left)
-        lag = time.monotonic() - self._due
+            self._clock.sleep(left)
+        lag = self._clock.monotonic() - self._due
         self.lags_s.append(lag)
         if lag > FORGIVEN_S:
             self.slips += 1
@@ -41,12 +45,12 @@ class Pacer:
 
     def shown(self) -> None:
         """A state was shown."""
-        self._keep(self._states, time.monotonic())
+        self._keep(self._states, self._clock.monotonic())
 
     def stepped(self, seconds: float) -> None:
         """So much of simulated time has gone by."""
         self.simulated_s += seconds
-        self._keep(self._steps, (time.monotonic(), seconds))
+        self._keep(self._steps, (self._clock.monotonic(), seconds))
 
     @property
     def states_per_s(self) -> float:
