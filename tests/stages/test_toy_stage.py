@@ -5,32 +5,16 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from tiny_toy import TINY
 
 from reinfer.evaluation.toy import evaluate_toy
 from reinfer.inference.agent import ToyAgent
 from reinfer.inference.context import empty_window
-from reinfer.inference.mixture import MixtureConfig
 from reinfer.runs import loop
 from reinfer.runs.directory import RunDirectory
 from reinfer.runs.errors import ArtifactError
 from reinfer.stages import toy
-from reinfer.stages.toy import PRESETS, ToyConfig, ToyStage
-
-TINY = ToyConfig(
-    iterations=3,
-    updates=2,
-    hidden=8,
-    decoder_hidden=8,
-    policy_hidden=8,
-    latent=3,
-    behaviour_episodes=4,
-    behaviour_length=4,
-    policy_episodes=2,
-    policy_starts=2,
-    mixture_points=256,
-    policy_from=0.3,
-    mixture=MixtureConfig(max_components=6),
-)
+from reinfer.stages.toy import PRESETS, ToyStage
 
 
 def run_of(folder, config=TINY):

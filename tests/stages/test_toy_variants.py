@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tiny_toy import TINY
 
 from reinfer.bodies import Toy1d
 from reinfer.cli.main import main
@@ -13,27 +14,21 @@ from reinfer.control.equivariance import tie
 from reinfer.inference.agent import ToyAgent
 from reinfer.inference.context import WINDOW, append, empty_window
 from reinfer.inference.encoder import ENCODERS
-from reinfer.inference.mixture import PRIORS, MixtureConfig
+from reinfer.inference.mixture import PRIORS
 from reinfer.runs.errors import ConfigError
-from reinfer.stages.toy import ToyConfig, ToyStage
+from reinfer.stages.toy import ToyStage
 from reinfer.stages.toy_contexts import TaskDraw, training_tasks
 from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_MIRROR
 
-TINY = ToyConfig(
+SMALL = dataclasses.replace(
+    TINY,
     iterations=2,
-    updates=2,
-    hidden=8,
-    decoder_hidden=8,
-    policy_hidden=8,
     latent=4,
-    behaviour_episodes=4,
-    behaviour_length=4,
     policy_episodes=4,
     policy_starts=1,
     horizon=1,
     mixture_points=64,
     policy_from=0.0,
-    mixture=MixtureConfig(max_components=6),
 )
 
 #: Each encoder and each prior once, with what else there is; the gru and the dpmm alone are in ``test_toy_stage``.
@@ -63,7 +58,7 @@ def seen_by(agent, steps, sign=1.0):
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=lambda settings: settings["encoder"])
 def test_a_variant_trains_exports_infers_and_acts(tmp_path, settings):
-    stage = ToyStage(dataclasses.replace(TINY, **settings))
+    stage = ToyStage(dataclasses.replace(SMALL, **settings))
     begin = state = stage.init()
     before = jax.tree.map(np.asarray, begin.learned.inference)
     for iteration in range(2):
@@ -121,8 +116,8 @@ def test_tasks_are_drawn_in_one_direction_and_balanced_where_asked():
 
 def test_pcgrad_needs_families_of_equal_share():
     with pytest.raises(ConfigError, match="policy_episodes: 6 .* multiple of the 4 families"):
-        ToyStage(dataclasses.replace(TINY, pcgrad=True, policy_episodes=6))
-    ToyStage(dataclasses.replace(TINY, pcgrad=True, policy_episodes=6, directions="forward"))
+        ToyStage(dataclasses.replace(SMALL, pcgrad=True, policy_episodes=6))
+    ToyStage(dataclasses.replace(SMALL, pcgrad=True, policy_episodes=6, directions="forward"))
 
 
 @pytest.mark.parametrize(

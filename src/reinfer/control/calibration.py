@@ -57,6 +57,7 @@ def calibrate(policy, body, rng: np.random.Generator, rounds: int, threads: int 
     wanted = np.repeat(calibration.wanted, COPIES)
     simulation = BatchSimulation(body, len(wanted), threads)
     window = round(WINDOW_S / simulation.control_dt_s)
+    limit, highest = LARGEST_CORRECTION * np.abs(calibration.wanted), policy.ranges.speed_mps[1]
     for _ in range(rounds):
         simulation.reset(rng)
         commands = calibrated(calibration, Commands(np.full(len(wanted), VELOCITY), wanted))
@@ -65,8 +66,6 @@ def calibrate(policy, body, rng: np.random.Generator, rounds: int, threads: int 
         speed = np.where(fallen, np.nan, speed).reshape(-1, COPIES)
         ran = np.isfinite(speed).any(1) & (calibration.wanted != 0.0)
         error = np.where(ran, np.nanmedian(np.where(ran[:, None], speed, 0.0), axis=1) - calibration.wanted, 0.0)
-        limit = LARGEST_CORRECTION * np.abs(calibration.wanted)
         correction = np.clip(calibration.command - error - calibration.wanted, -limit, limit)
-        highest = policy.ranges.speed_mps[1]
         calibration = calibration._replace(command=np.clip(calibration.wanted + correction, -highest, highest))
     return calibration

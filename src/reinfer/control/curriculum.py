@@ -17,10 +17,13 @@ from reinfer.tasks import GOAL, VELOCITY
 #: Share of the largest speed that is asked for at the start of a ramp.
 FIRST_SHARE = 0.25
 
+#: How far goals may be, in units of the largest distance that a policy can see.
+FARTHEST = 6.0
+
 #: Into how many bins speeds are sorted, either way; upper edges of those of distances of goals, as shares of the
 #: largest that a policy can see; what is kept of counts from one iteration to the next; and the steps and falls that
 #: are taken for granted.
-SPEED_BINS, GOAL_EDGES, KEPT, PRIOR_STEPS, PRIOR_FALLS = 6, (1.0 / 3.0, 1.0, 6.0), 0.98, 500.0, 0.5
+SPEED_BINS, GOAL_EDGES, KEPT, PRIOR_STEPS, PRIOR_FALLS = 6, (1.0 / 3.0, 1.0, FARTHEST), 0.98, 500.0, 0.5
 _GOAL_BINS = len(GOAL_EDGES)
 
 #: Kinds of command that are practised, each with the first of its bins and how many it has either way.

@@ -10,7 +10,15 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands, command_features
-from reinfer.control.curriculum import PRACTISED, Practice, command_bin, hard_targets, no_practice, starting_speed
+from reinfer.control.curriculum import (
+    FARTHEST,
+    PRACTISED,
+    Practice,
+    command_bin,
+    hard_targets,
+    no_practice,
+    starting_speed,
+)
 from reinfer.control.tracking import (
     SETTLING_S,
     RecentPeak,
@@ -26,8 +34,8 @@ from reinfer.tasks import GOAL, JUMP
 CRITIC_INPUTS = 2
 
 
-#: How far goals may be, in units of what a policy can see; command changes per second of restless episodes.
-FARTHEST, RESTLESS_HZ = 6.0, 16.0
+#: Command changes per second of restless episodes.
+RESTLESS_HZ = 16.0
 
 #: Speed at which goals are approached from afar, as a share of the highest promised.
 GOAL_SHARE = 0.8

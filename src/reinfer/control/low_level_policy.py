@@ -72,7 +72,7 @@ class LowLevelPolicy:
         mlp = mlp_from_arrays("policy", model.arrays)
         timing = model.config.get("timing")
         calibration = None
-        if model.config.get("calibrated", False):
+        if "calibration/wanted" in model.arrays:
             calibration = Calibration(*(model.arrays[f"calibration/{field}"] for field in Calibration._fields))
         body = BodyId.from_dict(model.config)
         return cls(body, CommandRange(**ranges), moments, mlp, model.sha256, timing, calibration)
@@ -82,12 +82,11 @@ class LowLevelPolicy:
         arrays = {f"moments/{field}": np.asarray(a) for field, a in zip(Moments._fields, self._moments, strict=True)}
         if self.calibration:
             arrays |= {f"calibration/{field}": a for field, a in self.calibration._asdict().items()}
-        settings = {"timing": self.timing, "calibrated": self.calibration is not None, "ranges": asdict(self.ranges)}
         save_model(
             folder,
             kind=KIND,
             arrays=arrays | mlp_arrays("policy", self._mlp),
-            config=self.body.to_dict() | settings | {"training": config},
+            config=self.body.to_dict() | {"timing": self.timing, "ranges": asdict(self.ranges), "training": config},
             metrics=metrics,
             provenance=provenance,
         )

@@ -67,8 +67,7 @@ def toy_of(sizes: dict) -> ToyBody:
 
 
 def _belief_infer(params: BeliefAgent, window: ContextWindow) -> Belief:
-    since = window.rows.shape[1] - window.count
-    return _explained(params, window, carry_of_window(params.inference.encoder, window), since)
+    return _explained(params, window, carry_of_window(params.inference.encoder, window), window.first)
 
 
 def _belief_forgetting(params: BeliefAgent, window: ContextWindow) -> Belief:

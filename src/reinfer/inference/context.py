@@ -59,8 +59,12 @@ class ContextWindow(NamedTuple):
     @property
     def valid(self) -> jax.Array:
         """Which rows are real, shape (N, W)."""
-        width = self.rows.shape[1]
-        return jnp.arange(width) >= width - self.count[:, None]
+        return jnp.arange(self.rows.shape[1]) >= self.first[:, None]
+
+    @property
+    def first(self) -> jax.Array:
+        """Index of the oldest real row, shape (N,)."""
+        return self.rows.shape[1] - self.count
 
 
 def make_rows(state, reward, next_state, layout: RowLayout = LINE_ROWS):

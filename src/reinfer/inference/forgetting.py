@@ -49,7 +49,7 @@ def carry_since_change(inference: Inference, window: ContextWindow, scale: Targe
     encoder = inference.encoder
     count, width = window.rows.shape[:2]
     # One hypothesis is that all rows are of one task, the others begin anew at some row; (N, H).
-    first = (width - window.count)[:, None]
+    first = window.first[:, None]
     begin = jnp.concatenate([first, jnp.maximum(width - numbers_of_rows(width), first)], axis=1)
     hypotheses = begin.shape[1]
 
