@@ -1,7 +1,8 @@
 """The inference objective: a variational bound on what a task makes happen, plus what it is.
 
 Per belief (posterior after k rows, k = 0..T) with one draw z: ``w_f CE(family | z) + w_t |log target error|
-+ w_d [reward + state error of other steps of the episode] + beta KL(q || mixture)``.
++ w_d [reward + state error of other steps of the episode] + beta KL(q || mixture)``, and of all of them together
+``w_v`` times the share of the latents' variance that lies within episodes.
 Reconstruction of the *whole* episode from one belief and the mixture prior follow MELTS (Bing et al. 2024); only a few
 random steps are decoded, which is unbiased. The target head is new.
 """
@@ -24,6 +25,9 @@ from reinfer.inference.encoder import encode_prefixes
 from reinfer.inference.mixture import MixturePrior, kl_to_mixture
 from reinfer.tasks import Tasks
 
+#: Rows after which a family is known, and only its target is refined.
+KNOWN = 5
+
 
 class Episodes(NamedTuple):
     """Stretches of B episodes: ``tasks`` (B,), ``rows`` (B, T, R) and the toy's ``actions`` (B, T, A)."""
@@ -37,7 +41,8 @@ class Weights(NamedTuple):
     """Weights of the terms of the loss.
 
     ``tolerance``: log target errors below it count less. ``last``: how much more the last belief of an episode counts
-    than one before it, since a window that is full once stays full.
+    than one before it, since a window that is full once stays full. ``drift``: of the share of the latents' variance
+    that lies within episodes.
     """
 
     family: float
@@ -46,6 +51,7 @@ class Weights(NamedTuple):
     divergence: float
     tolerance: float
     last: float
+    drift: float
 
 
 def robust(error, width: float):
@@ -82,11 +88,13 @@ def inference_loss(
     reward_error, state_error = _decoding_errors(inference, episodes, draw, step_key)
     divergence = kl_to_mixture(mean, log_variance, prior, draw).mean()
 
+    drift = _drift(posterior.mean)
     loss = (
         weights.family * cross_entropy
         + weights.target * (robust(log_error, weights.tolerance).mean(0) @ weight)
         + weights.decoding * (reward_error + state_error)
         + weights.divergence * divergence
+        + weights.drift * drift
     )
     parts = {
         "family_cross_entropy": cross_entropy,
@@ -94,6 +102,7 @@ def inference_loss(
         "reward_error": reward_error,
         "state_error": state_error,
         "divergence": divergence,
+        "drift": drift,
     }
     return loss, parts
 
@@ -102,6 +111,17 @@ def _belief_weights(count: int, last: float):
     """Weights (count,) of the beliefs after 0 .. count-1 rows, of sum one."""
     weight = jnp.ones(count).at[-1].set(last)
     return weight / jnp.sum(weight)
+
+
+def _drift(mean):
+    """Share of the variance of latents ``mean`` (B, T + 1, D) that lies within episodes once tasks are known.
+
+    What a task is does not depend on what is done about it. Latents that tell approaching a target from resting at it
+    fall into two clusters per family, with nothing in between.
+    """
+    known = mean[:, min(KNOWN, mean.shape[1] - 1) :]
+    within = jnp.square(known - known.mean(1, keepdims=True)).mean((0, 1)).sum()
+    return within / (jnp.square(known - known.mean((0, 1))).mean((0, 1)).sum() + 1e-6)
 
 
 def _decoding_errors(inference: Inference, episodes: Episodes, latent, key):

@@ -86,6 +86,7 @@ class ToyConfig:
     target_tolerance: float = setting(0.002, "relative target errors below this count less", low=1e-6)
     last_weight: float = setting(8.0, "weight of an episode's last belief over an earlier one", low=0.0)
     decoding_weight: float = setting(0.33, "weight of reward and state decoding", low=0.0)
+    drift_weight: float = setting(2.0, "weight of the variance of latents within episodes", low=0.0)
     divergence_weight: float = setting(3e-2, "weight of the KL to the mixture prior", low=0.0)
     policy_from: float = setting(0.3, "fraction of the run after which the policy acts and learns", low=0.0, high=1.0)
     mixture_points: int = setting(8192, "latents per mixture fit", low=64)
@@ -170,6 +171,7 @@ def update(learned: Learned, index, key, config: ToyConfig, prior: MixturePrior,
         divergence=config.divergence_weight,
         tolerance=config.target_tolerance,
         last=config.last_weight,
+        drift=config.drift_weight,
     )
     keys = jax.random.split(key, 3)
     toy = training_toy(config, config.behaviour_time_step_spread)

@@ -32,6 +32,10 @@ ENTRY_DISTANCE_M = {"goal": 30.0, "other": 60.0}
 #: Largest jump (m/s) and pitch (rad) that random behaviours try to hold.
 BEHAVIOUR_JUMP_MPS, BEHAVIOUR_PITCH_RAD = 3.0, np.pi / 2
 
+#: Share of the agent's own episodes in which nothing is noisy, neither the toy nor its actions. Only they show windows
+#: of a body that has come to rest exactly, which a frozen agent sees most of its life.
+STILL_SHARE = 0.25
+
 _X, _PITCH = CHANNELS.index("x"), CHANNELS.index("pitch")
 
 
@@ -150,10 +154,12 @@ def policy_episodes(
     length: int,
 ) -> tuple[Episodes, Visited]:
     """Episodes of the agent itself with exploration noise of random size, and where they led it."""
-    keys = jax.random.split(key, 5)
+    keys = jax.random.split(key, 6)
     tasks = training_tasks(keys[0], draw, count)
     variation = body.variation(keys[1], (count,))
     noise = jnp.exp(jax.random.uniform(keys[2], (count, 1), minval=np.log(0.002), maxval=np.log(0.2)))
+    noisy = jax.random.bernoulli(keys[5], 1.0 - STILL_SHARE, (count,))
+    variation, noise = variation._replace(noise=noisy * variation.noise), noisy[:, None] * noise
 
     def step(moment, step_key):
         state, seen = moment
