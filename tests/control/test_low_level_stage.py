@@ -143,6 +143,31 @@ def test_bad_settings_are_refused_before_any_work():
         LowLevelStage(replace(SMALL, body="hopper", timing="slow"))
 
 
+def test_a_known_policy_is_gone_on_from(tmp_path):
+    first = LowLevelStage(replace(SMALL, seed=3))
+    known = first.policy(jax.device_get(run(first, first.init(), range(3))[0]))
+    known.save(tmp_path / "known", config={}, metrics={}, provenance={})
+    stage = LowLevelStage(replace(SMALL, start=str(tmp_path / "known")))
+    simulation = BatchSimulation(HALF_CHEETAH, 4, threads=1)
+    simulation.reset(np.random.default_rng(0))
+    commands = Commands(np.array([GOAL, VELOCITY] * 2), np.array([2.0, -1.0, 0.5, 2.5]))
+    asked = simulation.observation(), simulation.task_state(), commands
+    state = stage.init()
+    assert np.allclose(stage.policy(jax.device_get(state)).act(*asked), known.act(*asked), atol=1e-6)
+    state, _ = run(stage, state, range(2))
+    assert not np.allclose(stage.policy(jax.device_get(state)).act(*asked), known.act(*asked), atol=1e-5)
+    assert stage.parents()[0]["role"] == "start"
+    for change, named in (
+        ({"hidden": 24}, "widths"),
+        ({"timing": "thesis"}, "timing"),
+        ({"speed_reserve": 1.5}, "speed"),
+    ):
+        with pytest.raises(ConfigError, match=f"start: .*{named}"):
+            LowLevelStage(replace(stage.config, **change))
+    with pytest.raises(ArtifactError, match="start: .*half_cheetah"):
+        LowLevelStage(replace(stage.config, body="hopper"))
+
+
 @pytest.mark.learning
 def test_learns_to_follow():
     """After a few per cent of the default training, errors are far below those of doing nothing."""

@@ -61,7 +61,12 @@ class LowLevelPolicy:
     ):
         self.body, self.ranges, self.sha256, self.timing = body, ranges, sha256, timing
         self.calibration = calibration
-        self._moments, self._mlp = moments, mlp
+        self.moments, self.mlp = moments, mlp
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Widths of the hidden layers."""
+        return tuple(len(layer.bias) for layer in self.mlp[:-1])
 
     @classmethod
     def load(cls, folder: Path | str) -> "LowLevelPolicy":
@@ -79,13 +84,13 @@ class LowLevelPolicy:
 
     def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
         """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
-        arrays = {f"moments/{field}": np.asarray(a) for field, a in zip(Moments._fields, self._moments, strict=True)}
+        arrays = {f"moments/{field}": np.asarray(a) for field, a in zip(Moments._fields, self.moments, strict=True)}
         if self.calibration:
             arrays |= {f"calibration/{field}": a for field, a in self.calibration._asdict().items()}
         save_model(
             folder,
             kind=KIND,
-            arrays=arrays | mlp_arrays("policy", self._mlp),
+            arrays=arrays | mlp_arrays("policy", self.mlp),
             config=self.body.to_dict() | {"timing": self.timing, "ranges": asdict(self.ranges), "training": config},
             metrics=metrics,
             provenance=provenance,
@@ -103,4 +108,4 @@ class LowLevelPolicy:
             commands = calibrated(self.calibration, commands)
         features = command_features(task_state, commands, self.ranges)
         inputs = np.concatenate([np.asarray(observation, np.float32), features], axis=-1)
-        return np.asarray(_mean_action(self._moments, self._mlp, inputs))
+        return np.asarray(_mean_action(self.moments, self.mlp, inputs))

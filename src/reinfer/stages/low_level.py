@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from reinfer.bodies import ALLOWED, robot
@@ -18,7 +19,7 @@ from reinfer.control.calibration import calibrate
 from reinfer.control.commands import feature_size, restrict
 from reinfer.control.curriculum import Practice, no_practice, practised, ramped
 from reinfer.control.exercise import CRITIC_INPUTS, Demand, Exercise, Terms
-from reinfer.control.low_level_policy import LowLevelPolicy
+from reinfer.control.low_level_policy import KIND, LowLevelPolicy
 from reinfer.control.normalisation import Moments
 from reinfer.control.ppo import (
     Hyperparameters,
@@ -32,12 +33,17 @@ from reinfer.control.ppo import (
 )
 from reinfer.runs import random
 from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ConfigError
+from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
 from reinfer.tasks import KINDS
 
 #: Where annealing of the learning rate ends.
 FINAL_LEARNING_RATE = 2e-5
+
+#: Standard deviation of actions at the start: from nothing, and of a policy that is gone on from.
+FIRST_STD, RETURNING_STD = 0.6, 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,9 @@ class LowLevelConfig:
     body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
     timing: str | None = setting(None, "how physics is stepped: fast, stock, ...; None: the body's own")
     kinds: tuple[str, ...] = setting(("goal", "velocity"), "kinds of command to learn", choices=KINDS)
+    start: str | None = setting(
+        None, "low-level policy to go on from: a run, a model folder or shipped:NAME; None: from nothing"
+    )
     seed: int = setting(0, "seed of all randomness", low=0)
     iterations: int = setting(1000, "updates in all", low=1)
     simulations: int = setting(256, "copies of the body stepped at once", low=1)
@@ -112,6 +121,21 @@ PRESETS = {
         speed_ramp=0.5,
         anneal_from=0.5,
     ),
+    # It hardly ever falls; what it must learn is to keep to the line, at any speed.
+    "ant": LowLevelConfig(
+        body="ant",
+        iterations=1500,
+        relative_speed=True,
+        speed_ramp=0.3,
+        far_goals=0.2,
+        restless=0.08,
+        first_fall_cost=5.0,
+        last_fall_cost=25.0,
+        final_std=0.08,
+        target_kl=0.015,
+        anneal_from=0.6,
+        calibration_rounds=4,
+    ),
 }
 
 
@@ -120,6 +144,19 @@ class LowLevelState(NamedTuple):
 
     learner: LearnerState
     practice: Practice
+
+
+def go_on_from(known: LowLevelPolicy, learner: LearnerState) -> LearnerState:
+    """A fresh ``learner`` with the policy of ``known``; its value estimate, which no model holds, starts from nothing.
+
+    Inputs are normalised as ``known`` was used to, since any other way would change what it does.
+    """
+    width = len(known.moments.mean)
+    mean, variance = (
+        jnp.concatenate([old, new[width:]]) for old, new in zip(known.moments[:2], learner.moments[:2], strict=True)
+    )
+    moments = Moments(mean, variance, known.moments.count)
+    return learner._replace(networks=learner.networks._replace(policy=known.mlp), moments=moments)
 
 
 class LowLevelStage:
@@ -146,6 +183,7 @@ class LowLevelStage:
         terms = Terms(*(getattr(config, field) for field in Terms._fields))
         self.exercise = Exercise(self.simulation, self.ranges, terms)
         self.policy_inputs = self.body.observation_size(self.simulation.model) + feature_size(self.ranges)
+        self.known, self._known_parents = self._load_start()
         self.hyper = Hyperparameters(
             policy_inputs=self.policy_inputs,
             epochs=config.epochs,
@@ -170,9 +208,28 @@ class LowLevelStage:
             inputs,
             self.simulation.action_size,
             hidden,
-            std=0.6,
+            std=RETURNING_STD if self.known else FIRST_STD,
         )
-        return LowLevelState(init_learner(networks, inputs, learning_rate=5e-4), no_practice())
+        learner = init_learner(networks, inputs, learning_rate=5e-4)
+        if self.known:
+            learner = go_on_from(self.known, learner)
+        return LowLevelState(learner, no_practice())
+
+    def _load_start(self) -> tuple[LowLevelPolicy | None, list[dict]]:
+        """The policy to go on from, and what it came from."""
+        config = self.config
+        if config.start is None:
+            return None, []
+        folder = resolve(config.start)
+        known = LowLevelPolicy.load(folder)
+        known.body.require(self.body.id, f"start: {config.start}")
+        its_timing, hidden = robot(config.body, known.timing).timing, (config.hidden,) * 2
+        if (known.ranges, its_timing, known.hidden) != (self.ranges, self.body.timing, hidden):
+            raise ConfigError(
+                f"start: {config.start} knows {known.ranges}, timing {its_timing}, widths {known.hidden}; this run is"
+                f" for {self.ranges}, timing {self.body.timing}, widths {hidden}, which must be the same"
+            )
+        return known, [load_model(folder, KIND).parent("start")]
 
     def begin(self, iteration: int) -> None:
         """Reset every simulation, at a random point of its time limit, with a fresh command."""
@@ -242,8 +299,8 @@ class LowLevelStage:
     # ---- result
 
     def parents(self) -> list[dict]:
-        """The files of a robot of a user's own."""
-        return self.body.parents()
+        """The policy gone on from, and the files of a robot of a user's own."""
+        return [*self._known_parents, *self.body.parents()]
 
     def policy(self, state: LowLevelState) -> LowLevelPolicy:
         """The deterministic policy in ``state``."""
