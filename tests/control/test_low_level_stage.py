@@ -157,12 +157,8 @@ def test_a_known_policy_is_gone_on_from(tmp_path):
     state, _ = run(stage, state, range(2))
     assert not np.allclose(stage.policy(jax.device_get(state)).act(*asked), known.act(*asked), atol=1e-5)
     assert stage.parents()[0]["role"] == "start"
-    for change, named in (
-        ({"hidden": 24}, "widths"),
-        ({"timing": "thesis"}, "timing"),
-        ({"speed_reserve": 1.5}, "speed"),
-    ):
-        with pytest.raises(ConfigError, match=f"start: .*{named}"):
+    for change in ({"hidden": 24}, {"speed_reserve": 1.5}):
+        with pytest.raises(ConfigError, match="start: .*which must be the same"):
             LowLevelStage(replace(stage.config, **change))
     with pytest.raises(ArtifactError, match="start: .*half_cheetah"):
         LowLevelStage(replace(stage.config, body="hopper"))
