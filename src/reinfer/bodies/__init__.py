@@ -10,11 +10,12 @@ from reinfer.bodies.own import SUFFIX, BodyError, load_body, read_body
 from reinfer.bodies.planar import PlanarBody
 from reinfer.bodies.toy import ToyBody
 from reinfer.bodies.toy1d import Toy1d
+from reinfer.bodies.toy2d import Toy2d
 from reinfer.bodies.toy3dof import Toy3dof
 from reinfer.bodies.walker2d import WALKER2D
 
 ROBOTS = {body.name: body for body in (HALF_CHEETAH, WALKER2D, HOPPER, ANT)}
-TOYS = {toy.name: toy for toy in (Toy1d, Toy3dof)}
+TOYS = {toy.name: toy for toy in (Toy1d, Toy2d, Toy3dof)}
 
 #: What may be given as a robot, for help texts.
 ALLOWED = f"{', '.join(ROBOTS)} or a file that ends in {SUFFIX}"
@@ -64,6 +65,7 @@ __all__ = [
     "PlanarBody",
     "Timing",
     "Toy1d",
+    "Toy2d",
     "Toy3dof",
     "ToyBody",
     "robot",

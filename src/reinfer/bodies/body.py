@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 
 from reinfer.bodies.identity import BodyId
-from reinfer.tasks import CHANNELS, TaskDistribution
+from reinfer.tasks import PLANE_CHANNELS, TaskDistribution
 
 _INTEGRATORS = {
     "Euler": mujoco.mjtIntegrator.mjINT_EULER,
@@ -82,7 +82,7 @@ class Body:
     reset_velocity_noise: float
     origin: Origin | None = None
 
-    channels = CHANNELS
+    channels = PLANE_CHANNELS
 
     @property
     def id(self) -> BodyId:

@@ -108,8 +108,8 @@ def map_of_task_space(body: Body) -> Iterator[str]:
     model = body.model()
     qpos, qvel = _states(model)
     state = body.task_state(qpos, qvel)
-    if state.shape != (len(qpos), len(CHANNELS)):
-        yield f"task_state: its shape is {state.shape}; it must be {(len(qpos), len(CHANNELS))}"
+    if state.shape != (len(qpos), len(body.channels)):
+        yield f"task_state: its shape is {state.shape}; it must be {(len(qpos), len(body.channels))}"
         return
     # Per degree of freedom, how the state changes by its unit of speed.
     moving = body.task_state(np.tile(model.qpos0, (model.nv, 1)), np.eye(model.nv))[:, 3:]

@@ -24,24 +24,32 @@ class Variation(NamedTuple):
     noise: jax.Array
 
 
-class Aims(NamedTuple):
-    """What a random behaviour tries to hold, each (N,): a ``position`` (m) where ``holds_position``, else a ``speed``
-    (m/s), and on toys that have them a ``pitch`` (rad) and a ``jump`` speed (m/s, positive)."""
+class Aim(NamedTuple):
+    """What a random behaviour tries to hold along one axis, each (N,): a ``position`` (m) where ``holds_position``,
+    else a ``speed`` (m/s)."""
 
     holds_position: jax.Array
     position: jax.Array
     speed: jax.Array
+
+
+class Aims(NamedTuple):
+    """What a random behaviour tries to hold: along ``x`` and, on toys that have them, a ``pitch`` (rad), a ``jump``
+    speed (m/s, positive), both (N,), and along ``y``."""
+
+    x: Aim
     pitch: jax.Array
     jump: jax.Array
+    y: Aim
 
 
 @dataclass(frozen=True, slots=True)
 class ToyBody:
-    """A toy; states are task-space states (..., 6) of which ``channels`` are used.
+    """A toy; states are task-space states (..., C) of which ``channels`` are used.
 
-    A subclass sets ``name``, ``action_size``, ``channels``, ``tasks`` (whose families must be the first of
-    ``tasks.FAMILIES``, in their order), ``reach``: per kind it knows, what one action can change in its channel, and
-    ``action_mirror``: the sign that each action takes on where x becomes -x.
+    C is 8 where y is among these, else 6. A subclass sets ``name``, ``action_size``, ``channels``, ``tasks`` (any
+    families, with the image of each in the mirror; beliefs have them in this order), ``reach``: per kind it knows, what
+    one action can change in its channel, and ``action_mirror``: the sign that each action takes on where x becomes -x.
 
     Args:
         process_noise: largest standard deviation added to what a step reaches, the published robustness knob (0.1 was
@@ -69,11 +77,11 @@ class ToyBody:
         return Variation(travel, self.process_noise * jnp.square(jax.random.uniform(noise_key, shape)))
 
     def reset(self, key, shape=()) -> jax.Array:
-        """Initial task-space states, near rest at the origin; shape (*shape, 6)."""
+        """Initial task-space states, near rest at the origin; shape (*shape, C)."""
         raise NotImplementedError
 
     def scatter(self, key, shape=()) -> jax.Array:
-        """States (*shape, 6) near x = 0 that are anything else that can be: where training may begin."""
+        """States (*shape, C) near x = 0 that are anything else that can be: where training may begin."""
         return self.reset(key, shape)
 
     def step(self, state, action, key=None, variation: Variation | None = None) -> jax.Array:
@@ -98,6 +106,6 @@ class ToyBody:
         it strives for at any moment; there the sub-goal is the ``target`` (N,) believed in.
 
         Args:
-            reached: task-space states (N, 6) after the action.
+            reached: task-space states (N, C) after the action.
         """
         return target if kind == JUMP else commanded_value(kind, reached)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from reinfer.bodies.toy import TIME_STEP_S, Aims, ToyBody, Variation
+from reinfer.bodies.toy import TIME_STEP_S, Aim, Aims, ToyBody, Variation
 from reinfer.tasks import GOAL, VELOCITY, TaskDistribution
 
 MAX_SPEED_MPS = 5.0
@@ -51,7 +51,7 @@ class Toy1d(ToyBody):
 
     def toward(self, state, aims: Aims, travel) -> jax.Array:
         """As ``ToyBody.toward``."""
-        return slide_toward(state[..., 0], aims, travel)[..., None]
+        return slide_toward(state[..., 0], aims.x, travel)[..., None]
 
 
 def slide(x, u, variation: Variation | None, noise) -> tuple[jax.Array, jax.Array]:
@@ -62,7 +62,7 @@ def slide(x, u, variation: Variation | None, noise) -> tuple[jax.Array, jax.Arra
     return x + distance, v
 
 
-def slide_toward(x, aims: Aims, travel) -> jax.Array:
+def slide_toward(x, aim: Aim, travel) -> jax.Array:
     """The force (N,), unbounded, that reaches the position or the speed aimed at."""
-    toward = (aims.position - x) / (MAX_SPEED_MPS * TIME_STEP_S * travel)
-    return jnp.where(aims.holds_position, toward, aims.speed / MAX_SPEED_MPS)
+    toward = (aim.position - x) / (MAX_SPEED_MPS * TIME_STEP_S * travel)
+    return jnp.where(aim.holds_position, toward, aim.speed / MAX_SPEED_MPS)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from reinfer.bodies.toy import TIME_STEP_S, Aims, ToyBody, Variation
 from reinfer.bodies.toy1d import LINE_FAMILIES, Toy1d, slide, slide_toward
-from reinfer.tasks import CHANNELS, JUMP, STAND, TaskDistribution
+from reinfer.tasks import JUMP, PLANE_CHANNELS, STAND, TaskDistribution
 
 TORQUE, TURNING_DRAG = 50.0, 50.0 / (4.0 * jnp.pi)
 LARGEST_PITCH_RATE, LARGEST_PITCH_RAD = 4.0 * jnp.pi, jnp.pi / 2.0
@@ -21,7 +21,7 @@ GRAVITY_MPS2 = 9.81
 LARGEST_VERTICAL_MPS, LARGEST_THRUST_MPS2 = 3.0, 3.0 / 0.1 + GRAVITY_MPS2 * 0.1
 THRUST_BELOW_M, HIGHEST_M = 0.3, 4.0
 
-_X, _Z, _PITCH, _, _VZ, _PITCH_RATE = range(len(CHANNELS))
+_X, _Z, _PITCH, _, _VZ, _PITCH_RATE = range(len(PLANE_CHANNELS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Toy3dof(ToyBody):
     name = "toy3dof"
     action_size = 3
     action_mirror = (-1.0, -1.0, 1.0)
-    channels = CHANNELS
+    channels = PLANE_CHANNELS
     tasks = TaskDistribution(
         (
             *LINE_FAMILIES,
@@ -69,7 +69,7 @@ class Toy3dof(ToyBody):
     def step(self, state, action, key=None, variation: Variation | None = None) -> jax.Array:
         """As ``ToyBody.step``; actions (..., 3): along x, turning, thrust."""
         u = jnp.clip(action, -1.0, 1.0)
-        travel, noise = 1.0, jnp.zeros((len(CHANNELS), *u.shape[:-1]))
+        travel, noise = 1.0, jnp.zeros((len(PLANE_CHANNELS), *u.shape[:-1]))
         if variation is not None:
             travel = variation.travel
             noise = variation.noise * jax.random.normal(key, noise.shape)
@@ -86,7 +86,7 @@ class Toy3dof(ToyBody):
         wanted_rate = (aims.pitch - pitch) / (TIME_STEP_S * travel)
         torque = ((wanted_rate - pitch_rate) / TIME_STEP_S + TURNING_DRAG * pitch_rate) / TORQUE
         thrust = jnp.clip(((aims.jump - vz) / TIME_STEP_S + GRAVITY_MPS2) / LARGEST_THRUST_MPS2, 0.0, 1.0)
-        return jnp.stack([slide_toward(x, aims, travel), torque, thrust], axis=-1)
+        return jnp.stack([slide_toward(x, aims.x, travel), torque, thrust], axis=-1)
 
     def phase(self, kind: int, state) -> tuple[jax.Array, ...]:
         """Turning for stands; for jumps height, whether there is thrust, and vertical speed."""

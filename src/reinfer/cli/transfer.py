@@ -102,7 +102,7 @@ def load_agent(reference: str, contest):
     from reinfer.transfer.agents import require_commands
 
     toy = ToyAgent.load(resolve(reference))
-    unknown = set(np.unique(contest.tasks.family)) - set(range(toy.layout.families))
+    unknown = set(np.unique(contest.tasks.family)) - set(toy.layout.families)
     if unknown:
         names = ", ".join(FAMILY_NAMES[family] for family in sorted(unknown))
         raise ConfigError(f"toy: {reference} is an agent of {toy.body.name}, which does not know {names}")
@@ -155,7 +155,7 @@ def strides_of(options: TransferOptions, seed: int, contest, stride: str | None 
     learned = LearnedStride.load(folder, contest.low_level.ranges)
     learned.body.require(contest.body.id, f"stride_model: {reference}")
     observation = contest.body.observation_size(contest.body.model())
-    if learned.features != feature_size(observation, contest.low_level.ranges, toy.layout.families):
+    if learned.features != feature_size(observation, contest.low_level.ranges, len(toy.layout.families)):
         raise ArtifactError(f"{folder} was learned with a toy agent or a low level that knows other kinds of task")
     return learned
 

@@ -85,12 +85,12 @@ def equip(options: ViewOptions, body: str):
 
     contest, (contestant,) = prepare(transfer_options(options, body))
     toy, known = contestant.toy, trained_kinds(contest.low_level.ranges)
-    ranges = [r for r in contest.body.tasks.ranges if family_index(r[0]) < toy.layout.families]
+    ranges = [r for r in contest.body.tasks.ranges if family_index(r[0]) in toy.layout.families]
     tasks = TaskDistribution(tuple(r for r in ranges if FAMILY_KIND[family_index(r[0])] in known))
     agents = {TOY: ToyPolicyAgent(toy, options.toy_steps)}
     if contestant.relearned is not None:
         agents[RELEARNED] = contestant.relearned
-    agents[ORACLE] = OracleAgent(make_tasks([("goal_forward", 1.0)]), toy.layout.families)
+    agents[ORACLE] = OracleAgent(make_tasks([("goal_forward", 1.0)]), len(toy.layout.families))
     return Equipment(contest.body, contest.low_level, contestant.strides, agents, tasks, latent_map_of(toy))
 
 

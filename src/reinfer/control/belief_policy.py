@@ -4,17 +4,19 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from reinfer.bodies import ToyBody
 from reinfer.control.bouncing import SHAPE, best_thrust
 from reinfer.control.equivariance import Mirror, joined, layer_mirrors, mlp_mirrors, renumbered, signed
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.belief import Belief
-from reinfer.tasks import CHANNELS, GOAL, JUMP, STAND
-from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_KIND, FAMILY_MIRROR, KIND_CHANNEL
+from reinfer.inference.context import RowLayout
+from reinfer.tasks import CHANNELS, GOAL, JUMP, LATERAL_GOAL, STAND
+from reinfer.tasks.families import CHANNEL_MIRROR, KIND_COLUMN
 
 #: Kinds whose targets are places: what matters is how far away they are.
-PLACES = (GOAL, STAND)
+PLACES = (GOAL, STAND, LATERAL_GOAL)
 
 #: A toy bounces from this probability of jump tasks on.
 BOUNCES_FROM = 0.01
@@ -61,14 +63,14 @@ def policy_features(body: ToyBody, state, belief: Belief) -> jax.Array:
     the ``phase`` of each kind: what a robot does in channels that are not to be controlled disturbs nothing.
     """
     probability = belief.family_probability
-    families = FAMILY_KIND[: len(body.tasks.ranges)]
+    kinds = RowLayout.of(body.tasks).kinds
     pursued, phases = [], []
     for kind, reach in body.reach.items():
-        member = jnp.asarray(kind == families, jnp.float32) * probability
+        member = jnp.asarray(kind == kinds, jnp.float32) * probability
         share = jnp.sum(member, axis=-1)
         expected = jnp.sum(member * belief.target, axis=-1) / (share + 1e-6)
         if kind in PLACES:
-            expected = jnp.clip((expected - state[..., int(KIND_CHANNEL[kind].argmax())]) / reach, -2.0, 2.0)
+            expected = jnp.clip((expected - state[..., KIND_COLUMN[kind]]) / reach, -2.0, 2.0)
             pursued.append(share * expected)
         else:
             pursued.append(share * expected / reach)
@@ -84,13 +86,13 @@ def policy_mirrors(policy: BeliefPolicy, body: ToyBody) -> BeliefPolicy:
 
 def feature_mirror(body: ToyBody) -> Mirror:
     """How the mirror acts on ``policy_features``: families change places, the rest of a kind does as its channel."""
-    sign = {kind: float(KIND_CHANNEL[kind] @ CHANNEL_MIRROR) for kind in body.reach}
+    sign = {kind: float(CHANNEL_MIRROR[KIND_COLUMN[kind]]) for kind in body.reach}
     phases = [sign[kind] for kind in body.reach for _ in body.phase(kind, jnp.zeros(len(CHANNELS)))]
-    return joined(renumbered(FAMILY_MIRROR[: len(body.tasks.ranges)]), signed([*sign.values(), *phases]))
+    return joined(renumbered(RowLayout.of(body.tasks).family_mirror), signed([*sign.values(), *phases]))
 
 
 def policy_action(policy: BeliefPolicy, body: ToyBody, state, belief: Belief) -> jax.Array:
-    """Deterministic action (N, A) in [-1, 1] in task-space states (N, 6).
+    """Deterministic action (N, A) in [-1, 1] in task-space states (N, C).
 
     Clipped rather than squashed: where full speed is best, nothing is gained by still larger outputs.
     """
@@ -99,7 +101,7 @@ def policy_action(policy: BeliefPolicy, body: ToyBody, state, belief: Belief) ->
     action = jnp.clip(output + features @ policy.shortcut.weight + policy.shortcut.bias, -1.0, 1.0)
     if JUMP not in body.reach:
         return action
-    family = int((FAMILY_KIND == JUMP).argmax())
-    thrust = best_thrust(policy.bounce, state[..., _Z], state[..., _VZ], belief.target[..., family])
-    thrust = jnp.where(belief.family_probability[..., family] >= BOUNCES_FROM, thrust, 0.0)
+    jump = int(np.argmax(RowLayout.of(body.tasks).kinds == JUMP))
+    thrust = best_thrust(policy.bounce, state[..., _Z], state[..., _VZ], belief.target[..., jump])
+    thrust = jnp.where(belief.family_probability[..., jump] >= BOUNCES_FROM, thrust, 0.0)
     return jnp.concatenate([action, jax.lax.stop_gradient(thrust)[..., None]], axis=-1)

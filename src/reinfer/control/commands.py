@@ -12,6 +12,9 @@ import numpy as np
 from reinfer.bodies import CommandRange
 from reinfer.tasks import GOAL, JUMP, KINDS, STAND, VELOCITY, commanded_value
 
+#: Kinds of command, by name: those along x.
+COMMAND_KINDS = KINDS[:4]
+
 #: Features per kind: coarse and fine views of the command, and the error at the finest scale.
 _VIEWS = 3
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from reinfer.tasks import CHANNELS, Tasks
+from reinfer.tasks import PLANE_CHANNELS, Tasks
 
 WEIGHTINGS = ("uniform", "linear")
 
@@ -81,7 +81,7 @@ def init_replay(capacity: int, horizon: int, actions: int) -> Replay:
         raise ValueError(f"capacity: {capacity} episodes of {horizon} steps exceed {MOST_STEPS} steps in all")
     episodes = Episodes(
         tasks=Tasks(jnp.zeros(capacity, jnp.int32), jnp.zeros(capacity)),
-        state=jnp.zeros((capacity, horizon + 1, len(CHANNELS))),
+        state=jnp.zeros((capacity, horizon + 1, len(PLANE_CHANNELS))),
         action=jnp.zeros((capacity, horizon, actions)),
         reward=jnp.zeros((capacity, horizon)),
         length=jnp.zeros(capacity, jnp.int32),

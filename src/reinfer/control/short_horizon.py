@@ -34,7 +34,7 @@ def control_cost(
     carry: Carry,
     horizon: int,
 ):
-    """Mean cost over ``horizon`` steps from (state (N, 6), what the encoder has seen), differentiable in ``policy``.
+    """Mean cost over ``horizon`` steps from (state (N, C), what the encoder has seen), differentiable in ``policy``.
 
     Cost per step: |error| in units of what one action can change (0.5 m, 5 m/s, ...), so that far and near targets pull
     equally, plus a little of the relative error that rewards measure.

@@ -87,7 +87,8 @@ def trace_toy(agent: ToyAgent, schedule: Schedule, seed: int) -> Trace:
             gained = reward(schedule.at(phase), reached)
             following = schedule.advance(phase, age, reached, jax.random.uniform(key, (count,)))
             carry = (reached, append(window, state, gained, reached, layout=agent.layout), *following)
-            return carry, (phase, reached[..., _X], *most_likely(belief))
+            place, target = most_likely(belief)
+            return carry, (phase, reached[..., _X], jnp.asarray(agent.layout.families)[place], target)
 
         nothing = jnp.zeros(count, int)
         begin = (start, empty_window(count, agent.width, agent.layout), nothing, nothing)

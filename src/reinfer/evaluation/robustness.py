@@ -78,7 +78,9 @@ def evaluate_robustness(agents: list[ToyAgent], seed: int = 0) -> list[dict]:
     where = [slice(index * tasks.count, (index + 1) * tasks.count) for index in range(len(every))]
 
     def play(agent):
-        return score_toy(play_toy(agent, repeated, random.key(seed, "robustness"), shift=levels), repeated)
+        return score_toy(
+            play_toy(agent, repeated, random.key(seed, "robustness"), shift=levels), repeated, agent.layout
+        )
 
     told = play(ToldController(repeated, levels.travel))
     for row, here in zip(rows, where, strict=True):

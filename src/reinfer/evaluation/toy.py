@@ -10,7 +10,7 @@ import numpy as np
 from reinfer.bodies.toy import HORIZON, ToyBody, Variation
 from reinfer.inference.agent import ToyAgent
 from reinfer.inference.belief import Belief
-from reinfer.inference.context import append, empty_window
+from reinfer.inference.context import RowLayout, append, empty_window
 from reinfer.inference.mixture import MixturePrior, agreement, responsibilities
 from reinfer.runs import random
 from reinfer.tasks import CHANNELS, FAMILY_NAMES, Tasks, reward
@@ -27,7 +27,7 @@ SPLIT_SEED = 0
 class ToyEpisodes(NamedTuple):
     """Episodes of N tasks over T steps; ``belief`` is the one acted on, so that it has seen t rows at step t.
 
-    ``state`` (T, N, 6) before each step, ``action`` (T, N, A), ``reward`` (T, N), ``belief`` leaves (T, N, ...),
+    ``state`` (T, N, C) before each step, ``action`` (T, N, A), ``reward`` (T, N), ``belief`` leaves (T, N, ...),
     ``latent`` (T, N, D) from all of the window, whatever the agent forgets of it.
     """
 
@@ -87,7 +87,7 @@ def play_toy(agent: ToyAgent, tasks: Tasks, key, steps: int = HORIZON, shift: Sh
 
 
 def _blurred(state, deviation, key, channels):
-    """States (N, 6) with noise of standard ``deviation`` (N,) on the ``channels`` that the toy has."""
+    """States (N, C) with noise of standard ``deviation`` (N,) on the ``channels`` that the toy has."""
     noise = deviation[:, None] * jax.random.normal(key, (len(state), len(channels)))
     return state.at[:, np.array([CHANNELS.index(name) for name in channels])].add(noise)
 
@@ -101,12 +101,13 @@ class ToyScores(NamedTuple):
     target_error: np.ndarray
 
 
-def score_toy(episodes: ToyEpisodes, tasks: Tasks) -> ToyScores:
-    """Scores of ``episodes`` of ``tasks`` (N,)."""
+def score_toy(episodes: ToyEpisodes, tasks: Tasks, layout: RowLayout) -> ToyScores:
+    """Scores of ``episodes`` of ``tasks`` (N,); ``layout`` that of the agent."""
     returns = np.asarray(episodes.reward).sum(axis=0)
     probability, target = np.asarray(episodes.belief.family_probability), np.asarray(episodes.belief.target)
-    of_true_family = np.take_along_axis(target, tasks.family[None, :, None], axis=-1)[..., 0]
-    return ToyScores(returns, probability.argmax(axis=-1) == tasks.family, np.abs(of_true_family / tasks.target - 1.0))
+    place = layout.place(tasks.family)
+    of_true_family = np.take_along_axis(target, place[None, :, None], axis=-1)[..., 0]
+    return ToyScores(returns, probability.argmax(axis=-1) == place, np.abs(of_true_family / tasks.target - 1.0))
 
 
 def heldout_tasks(toy: ToyBody) -> Tasks:
@@ -132,7 +133,7 @@ def evaluate_toy(agent: ToyAgent, seed: int = 0, mixture: bool = True) -> dict:
     """
     tasks = heldout_tasks(agent.body)
     episodes = jax.tree.map(np.asarray, play_toy(agent, tasks, random.key(seed, "evaluation")))
-    returns, found, error = score_toy(episodes, tasks)
+    returns, found, error = score_toy(episodes, tasks, agent.layout)
     families = np.unique(tasks.family)
     return {
         "return_mean": float(returns.mean()),

@@ -90,7 +90,7 @@ class Contest:
 
     def agents(self, contestant: Contestant) -> dict:
         """The agent judged, first, and its comparators, by the key under which they are reported."""
-        families = contestant.toy.layout.families
+        families = len(contestant.toy.layout.families)
         relearned = {} if contestant.relearned is None else {contestant.policy: contestant.relearned}
         return relearned | {
             "toy": ToyPolicyAgent(contestant.toy, self.toy_steps),

@@ -48,8 +48,8 @@ class BeliefAgent(NamedTuple):
 
 def _belief_template(config: dict) -> BeliefAgent:
     hidden, latent, body = config["hidden"], config["latent"], toy_of(config)
-    key, layout = jax.random.key(0), RowLayout(config["families"])
-    zero = np.zeros(layout.families, np.float32)
+    key, layout = jax.random.key(0), RowLayout.of(body.tasks)
+    zero = np.zeros(len(layout.families), np.float32)
     # Models made before there was a choice say nothing: a GRU.
     make = config.get("encoder", "gru"), config.get("context_mode", "trajectory")
     encoder = init_encoder(key, hidden, latent, layout, *make)
@@ -123,7 +123,7 @@ class ToyAgent:
         self.metrics, self.sha256 = metrics or {}, sha256
         self._functions = ARCHITECTURES[architecture]
         self.body = toy_of(sizes)
-        self.layout = RowLayout(len(self.body.tasks.ranges))
+        self.layout = RowLayout.of(self.body.tasks)
         self.remember()
 
     def remember(self, width: int = WINDOW, forget: bool | None = None) -> "ToyAgent":
@@ -146,7 +146,7 @@ class ToyAgent:
         return infer(self.params, window)
 
     def act(self, state, belief: Belief) -> jax.Array:
-        """The toy's own action (N, A) in [-1, 1], deterministic, in task-space states (N, 6)."""
+        """The toy's own action (N, A) in [-1, 1], deterministic, in task-space states (N, C)."""
         return self._functions.act(self.params, self.body, state, belief)
 
     def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:

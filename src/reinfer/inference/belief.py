@@ -9,7 +9,6 @@ from reinfer.inference.context import LINE_ROWS, ContextWindow, RowLayout
 from reinfer.inference.decoder import Decoder, TargetScale, decode_family, decode_target, decoder_mirrors
 from reinfer.inference.encoder import Carry, Encoder, read
 from reinfer.tasks import JUMP
-from reinfer.tasks.families import FAMILY_KIND
 from reinfer.tasks.rewards import reward_of_value
 
 #: A target explains rows if it is off by at most this much per reward, and the other possible one by ``FARTHER`` times
@@ -33,7 +32,7 @@ class Inference(NamedTuple):
 
 
 class Belief(NamedTuple):
-    """What an agent believes its task is; F families of the toy, latent size D.
+    """What an agent believes its task is; F families, in the places of the toy's ``RowLayout``; latent size D.
 
     ``latent`` (N, D) posterior mean, ``log_variance`` (N, D), ``family_probability`` (N, F) and the signed
     ``target`` (N, F) in SI units that each family would have.
@@ -95,10 +94,10 @@ def explained_target(target, window: ContextWindow, since, layout: RowLayout = L
 def rewarded_value(row, layout: RowLayout = LINE_ROWS) -> jax.Array:
     """The value reached in the channel of each family, (..., F), in rows (..., R); for jumps its magnitude."""
     value = row[..., layout.reached]
-    return jnp.where(FAMILY_KIND[: layout.families] == JUMP, jnp.abs(value), value)
+    return jnp.where(layout.kinds == JUMP, jnp.abs(value), value)
 
 
 def most_likely(belief: Belief) -> tuple[jax.Array, jax.Array]:
-    """Index of the most likely family and the target under it, each (N,)."""
+    """Place of the most likely family and the target under it, each (N,)."""
     family = jnp.argmax(belief.family_probability, axis=-1)
     return family, jnp.take_along_axis(belief.target, family[:, None], axis=-1)[:, 0]

@@ -12,21 +12,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.tasks import CHANNELS, FAMILIES
+from reinfer.tasks import CHANNELS, FAMILIES, TaskDistribution
+from reinfer.tasks.families import FAMILY_KIND, FAMILY_MIRROR
 
 WINDOW = 32
 
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """What is where in the rows of a toy that tells the first ``families`` of ``tasks.FAMILIES`` apart."""
+    """What is where in the rows of a toy that tells ``families`` apart, indices into ``tasks.FAMILIES``; and in which
+    order beliefs about them are: a family's *place*."""
 
-    families: int
+    families: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tasks: TaskDistribution) -> "RowLayout":
+        """The layout for a toy of these tasks."""
+        return cls(tuple(int(family) for family in tasks.families))
 
     @property
     def channels(self) -> tuple[str, ...]:
         """Channels of the task-space state that a row holds."""
-        rewarded = {family.channel for family in FAMILIES[: self.families]}
+        rewarded = {FAMILIES[family].channel for family in self.families}
         return tuple(channel for channel in CHANNELS if channel in rewarded)
 
     @property
@@ -42,12 +49,28 @@ class RowLayout:
     @property
     def reached(self) -> np.ndarray:
         """Column of a row that holds the value reached in the channel of each family, (F,)."""
-        columns = [self.channels.index(family.channel) for family in FAMILIES[: self.families]]
+        columns = [self.channels.index(FAMILIES[family].channel) for family in self.families]
         return len(self.channels) + 1 + np.array(columns)
+
+    @property
+    def kinds(self) -> np.ndarray:
+        """Kind of the family in each place, (F,)."""
+        return FAMILY_KIND[list(self.families)]
+
+    @property
+    def family_mirror(self) -> np.ndarray:
+        """Place of the family that each becomes in the mirror, (F,)."""
+        return self.place(FAMILY_MIRROR[list(self.families)])
+
+    def place(self, family):
+        """Places (...,) of integer ``family`` (...,), NumPy or JAX; -1 where it is not among those told apart."""
+        places = np.full(len(FAMILIES), -1, np.int32)
+        places[list(self.families)] = np.arange(len(self.families))
+        return family.__array_namespace__().asarray(places)[family]
 
 
 #: Rows of a point on a line, toy1d.
-LINE_ROWS = RowLayout(4)
+LINE_ROWS = RowLayout((0, 1, 2, 3))
 
 
 class ContextWindow(NamedTuple):
@@ -68,7 +91,7 @@ class ContextWindow(NamedTuple):
 
 
 def make_rows(state, reward, next_state, layout: RowLayout = LINE_ROWS):
-    """Rows (..., R) from task-space states (..., 6), rewards (...,) and next states (..., 6); NumPy or JAX."""
+    """Rows (..., R) from task-space states (..., C), rewards (...,) and next states (..., C); NumPy or JAX."""
     xp = state.__array_namespace__()
     parts = (state[..., layout.index], reward[..., None], next_state[..., layout.index])
     return xp.concatenate(parts, axis=-1)
@@ -85,7 +108,7 @@ def append(
     """The windows after one more transition each, the oldest row dropped when full.
 
     Args:
-        state, next_state: task-space states (N, 6). reward: (N,).
+        state, next_state: task-space states (N, C). reward: (N,).
         where: which windows receive their row, (N,) bool; all by default.
         layout: of the rows of ``window``.
     """

@@ -10,10 +10,10 @@ from reinfer.control.equivariance import fixed, joined, layer_mirrors, mlp_mirro
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.context import RowLayout
 from reinfer.tasks import TaskDistribution
-from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_MIRROR, FAMILY_SIGN
+from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_SIGN
 
 #: Typical sizes of channels (m, m/s, rad), by which decoder inputs and outputs are scaled.
-_SCALE = {"x": 10.0, "pitch": 1.0, "vx": 3.0, "vz": 2.0}
+_SCALE = {"x": 10.0, "pitch": 1.0, "vx": 3.0, "vz": 2.0, "y": 10.0, "vy": 3.0}
 
 
 class Decoder(NamedTuple):
@@ -52,7 +52,7 @@ def channel_scale(layout: RowLayout) -> np.ndarray:
 def init_decoder(key, hidden: int, latent: int, layout: RowLayout, actions: int) -> Decoder:
     """Heads with hidden layers of width ``hidden`` for a latent of size ``latent`` and actions of size ``actions``."""
     keys = jax.random.split(key, 5)
-    families, channels = layout.families, len(layout.channels)
+    families, channels = len(layout.families), len(layout.channels)
     step = channels + actions + latent
     return Decoder(
         family=init_mlp(keys[0], (latent, hidden, families), output_scale=0.3, weights=normal),
@@ -66,7 +66,7 @@ def init_decoder(key, hidden: int, latent: int, layout: RowLayout, actions: int)
 def decoder_mirrors(decoder: Decoder, layout: RowLayout, action_mirror) -> Decoder:
     """How the mirror acts on the weights (see ``control.equivariance``); ``action_mirror`` as that of a toy."""
     latent = swapped(decoder.target_shortcut.weight.shape[0])
-    channels, families = signed(CHANNEL_MIRROR[layout.index]), renumbered(FAMILY_MIRROR[: layout.families])
+    channels, families = signed(CHANNEL_MIRROR[layout.index]), renumbered(layout.family_mirror)
     step = joined(channels, signed(action_mirror), latent)
     return Decoder(
         family=mlp_mirrors(decoder.family, latent, families),

@@ -62,16 +62,13 @@ def robust(error, width: float):
 def inference_loss(
     inference: Inference, episodes: Episodes, prior: MixturePrior, key, weights: Weights, scale: TargetScale
 ):
-    """Mean loss over all beliefs of ``episodes`` and its parts, {name: scalar}.
-
-    Family indices of the tasks must be 0..F-1, as they are for the toy.
-    """
+    """Mean loss over all beliefs of ``episodes`` and its parts, {name: scalar}."""
     draw_key, step_key = jax.random.split(key)
     posterior = encode_prefixes(inference.encoder, episodes.rows)
     noise = jax.random.normal(draw_key, posterior.mean.shape)
     latent = posterior.mean + jnp.exp(0.5 * posterior.log_variance) * noise
 
-    family = jnp.broadcast_to(episodes.tasks.family[:, None], latent.shape[:2])
+    family = jnp.broadcast_to(inference.encoder.layout.place(episodes.tasks.family)[:, None], latent.shape[:2])
     logits = decode_family(inference.decoder, latent)
     weight = _belief_weights(latent.shape[1], weights.last)
     cross_entropy = optax.softmax_cross_entropy_with_integer_labels(logits, family).mean(0) @ weight

@@ -21,8 +21,8 @@ from reinfer.inference.encoder import Posterior
 from reinfer.inference.mixture import MixturePrior, standard_normal_prior
 from reinfer.inference.recurrent import GRU, gru_mirrors, init_gru
 from reinfer.inference.rows import row_mirror
-from reinfer.tasks import CHANNELS, FAMILIES, Tasks, reward
-from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_MIRROR, FAMILY_SIGN
+from reinfer.tasks import FAMILIES, PLANE_CHANNELS, Tasks, reward
+from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_SIGN
 
 #: Widths are this many times the number of inputs (``net_complex_enc_dec`` of the publication).
 COMPLEXITY = 5
@@ -92,7 +92,7 @@ def melts_mirrors(networks: MeltsNetworks) -> MeltsNetworks:
         MeltsDecoder(
             state=mlp_mirrors(decoder.state, step, _CHANNELS),
             reward=mlp_mirrors(decoder.reward, step, fixed(1)),
-            family=mlp_mirrors(decoder.family, joined(_CHANNELS, latent), renumbered(FAMILY_MIRROR[:CLASSES])),
+            family=mlp_mirrors(decoder.family, joined(_CHANNELS, latent), renumbered(LINE_ROWS.family_mirror)),
         ),
     )
 
@@ -194,7 +194,7 @@ def melts_infer(params: MeltsAgent, window: ContextWindow) -> Belief:
     """The belief after the rows of ``window``, at the posterior mean; the family as seen at the origin."""
     posterior = encode(params.inference.encoder, window.rows)
     decoder = params.inference.decoder
-    origin = jnp.zeros((posterior.mean.shape[0], len(CHANNELS)))
+    origin = jnp.zeros((posterior.mean.shape[0], len(PLANE_CHANNELS)))
     probability = jax.nn.softmax(decode_family(decoder, origin, posterior.mean))
     return Belief(posterior.mean, posterior.log_variance, probability, read_targets(decoder, posterior.mean))
 
@@ -234,7 +234,7 @@ def _probes(family: int, farthest):
     """States (P, 6) and actions (P, 1) that reach evenly spaced values of the family's channel up to
     ``farthest``: standing still at positions, or leaving the origin at velocities."""
     along = jnp.linspace(0.0, farthest, _PROBES)
-    state, action = jnp.zeros((_PROBES, len(CHANNELS))), jnp.zeros((_PROBES, ACTIONS))
+    state, action = jnp.zeros((_PROBES, len(PLANE_CHANNELS))), jnp.zeros((_PROBES, ACTIONS))
     if FAMILIES[family].channel == "x":
         return state.at[:, 0].set(along), action
     return state, action.at[:, 0].set(along / MAX_SPEED_MPS)

@@ -12,8 +12,9 @@ from reinfer.control.equivariance import Mirror, signed
 from reinfer.inference.context import LINE_ROWS, RowLayout
 from reinfer.tasks.families import CHANNEL_MIRROR
 
-#: By what the channels other than x are divided to be of order one (rad, m/s).
-_SCALE = {"pitch": 1.0, "vx": 3.0, "vz": 3.0}
+#: By what channels are divided to be of order one (rad, m/s), but for places without bounds.
+_SCALE = {"pitch": 1.0, "vx": 3.0, "vz": 3.0, "vy": 3.0}
+_UNBOUNDED = ("x", "y")
 
 
 def feature_size(layout: RowLayout) -> int:
@@ -29,9 +30,9 @@ def row_features(rows, layout: RowLayout = LINE_ROWS) -> jax.Array:
     def logarithm(value, floor):
         return 0.5 * jnp.log(jnp.abs(value) + floor)
 
-    def scaled(values, of_x):
+    def scaled(values, of_place):
         parts = zip(layout.channels, jnp.moveaxis(values, -1, 0), strict=True)
-        return [of_x(value) if name == "x" else value / _SCALE[name] for name, value in parts]
+        return [of_place(value) if name in _UNBOUNDED else value / _SCALE[name] for name, value in parts]
 
     of_reward = (
         reward / 2.0,

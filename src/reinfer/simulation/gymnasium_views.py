@@ -69,7 +69,7 @@ class TaskView(gymnasium.Env):
         raise NotImplementedError
 
     def _task_state(self) -> np.ndarray:
-        """Task-space state, shape (6,), always finite."""
+        """Task-space state, shape (C,), always finite."""
         raise NotImplementedError
 
     def _observe(self) -> np.ndarray:
@@ -170,7 +170,7 @@ def register_views() -> None:
             max_episode_steps=round(ROBOT_EPISODE_S / robot(body).control_dt_s),
             kwargs={"body": body},
         )
-    for name, body in (("Toy1d", "toy1d"), ("Toy3dof", "toy3dof")):
+    for name, body in (("Toy1d", "toy1d"), ("Toy2d", "toy2d"), ("Toy3dof", "toy3dof")):
         gymnasium.register(
             f"reinfer/{name}Tasks-v0",
             entry_point=f"{here}:ToyTasks",

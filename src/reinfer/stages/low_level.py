@@ -16,7 +16,7 @@ import numpy as np
 
 from reinfer.bodies import ALLOWED, robot
 from reinfer.control.calibration import calibrate
-from reinfer.control.commands import feature_size, restrict
+from reinfer.control.commands import COMMAND_KINDS, feature_size, restrict
 from reinfer.control.curriculum import Practice, no_practice, practised, ramped
 from reinfer.control.exercise import CRITIC_INPUTS, Demand, Exercise, Terms
 from reinfer.control.low_level_policy import KIND, LowLevelPolicy
@@ -37,7 +37,6 @@ from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ConfigError
 from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import KINDS
 
 #: Where annealing of the learning rate ends.
 FINAL_LEARNING_RATE = 2e-5
@@ -52,7 +51,7 @@ class LowLevelConfig:
 
     body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
     timing: str | None = setting(None, "how physics is stepped: fast, stock, ...; None: the body's own")
-    kinds: tuple[str, ...] = setting(("goal", "velocity"), "kinds of command to learn", choices=KINDS)
+    kinds: tuple[str, ...] = setting(("goal", "velocity"), "kinds of command to learn", choices=COMMAND_KINDS)
     start: str | None = setting(
         None, "low-level policy to go on from: a run, a model folder or shipped:NAME; None: from nothing"
     )
@@ -108,7 +107,7 @@ _LEGGED = LowLevelConfig(
 PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
-    "multi": LowLevelConfig(kinds=KINDS, iterations=2500),
+    "multi": LowLevelConfig(kinds=COMMAND_KINDS, iterations=2500),
     "walker2d": replace(_LEGGED, body="walker2d"),
     # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly, and cannot brake
     # where it is faster than anything it was ever asked for.

@@ -165,7 +165,7 @@ class StrideStage:
         self.hierarchy = Hierarchy(simulation, self.low_level, agent, strides=None)
 
         observation = self.body.observation_size(simulation.model)
-        self.features = feature_size(observation, self.low_level.ranges, self.toy.layout.families)
+        self.features = feature_size(observation, self.low_level.ranges, len(self.toy.layout.families))
         self._frozen = trees.digest(self.toy.params)
 
     # ---- state

@@ -146,7 +146,7 @@ def init_networks(key, bounce, config: ToyConfig) -> Learned:
     """Fresh networks and optimisers; ``bounce`` as in ``BeliefPolicy``."""
     keys = jax.random.split(key, 3)
     body = TOYS[config.body]()
-    layout = RowLayout(len(body.tasks.ranges))
+    layout = RowLayout.of(body.tasks)
     inference = Inference(
         init_encoder(keys[0], config.hidden, config.latent, layout, config.encoder, config.context_mode),
         init_decoder(keys[1], config.decoder_hidden, config.latent, layout, body.action_size),
@@ -378,7 +378,6 @@ class ToyStage:
             "decoder_hidden": config.decoder_hidden,
             "policy_hidden": config.policy_hidden,
             "latent": config.latent,
-            "families": len(tasks.ranges),
             "encoder": config.encoder,
             "context_mode": config.context_mode,
             "max_components": config.mixture.max_components,

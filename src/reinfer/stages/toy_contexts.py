@@ -13,14 +13,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from reinfer.bodies import ToyBody
-from reinfer.bodies.toy import Aims
+from reinfer.bodies.toy import Aim, Aims
 from reinfer.control.belief_policy import BeliefPolicy, policy_action
 from reinfer.inference.belief import Inference, belief_of
 from reinfer.inference.context import RowLayout, make_rows
 from reinfer.inference.decoder import TargetScale
 from reinfer.inference.encoder import Carry, advance, start
 from reinfer.inference.loss import Episodes
-from reinfer.tasks import CHANNELS, GOAL, JUMP, STAND, VELOCITY, TaskDistribution, Tasks, reward
+from reinfer.tasks import (
+    CHANNELS,
+    GOAL,
+    JUMP,
+    LATERAL_GOAL,
+    LATERAL_VELOCITY,
+    STAND,
+    VELOCITY,
+    TaskDistribution,
+    Tasks,
+    reward,
+)
 from reinfer.tasks.families import FAMILY_KIND
 
 #: Directions of training tasks: families of positive targets are ``forward``; both are evaluated in any case.
@@ -36,11 +47,11 @@ BEHAVIOUR_JUMP_MPS, BEHAVIOUR_PITCH_RAD = 3.0, np.pi / 2
 #: of a body that has come to rest exactly, which a frozen agent sees most of its life.
 STILL_SHARE = 0.25
 
-_X, _PITCH = CHANNELS.index("x"), CHANNELS.index("pitch")
+_X, _PITCH, _Y = (CHANNELS.index(name) for name in ("x", "pitch", "y"))
 
 
 class Visited(NamedTuple):
-    """What the agent's own episodes passed through, per step: state (B, T, 6), the encoder's carry (B, T, ...)."""
+    """What the agent's own episodes passed through, per step: state (B, T, C), the encoder's carry (B, T, ...)."""
 
     state: jax.Array
     carry: Carry
@@ -71,39 +82,44 @@ def training_tasks(key, draw: TaskDraw, count: int) -> Tasks:
     A robot's goal may be nearer than any of the toy's, and there small relative errors are the hardest.
     """
     keys = jax.random.split(key, 3)
-    body = draw.body
     which = jnp.arange(count) % draw.families if draw.balanced else None
     tasks = draw.distribution.sample(keys[0], (count,), which)
-    low, high = (jnp.array([r[end] for r in body.tasks.ranges])[tasks.family] for end in (1, 2))
+    low, high = draw.distribution.range_of(tasks.family)
     small = jnp.exp(jax.random.uniform(keys[1], (count,), minval=jnp.log(low / 5.0), maxval=jnp.log(high)))
     keeps = jax.random.bernoulli(keys[2], 2.0 / 3.0, (count,))
     return Tasks(tasks.family, jnp.where(keeps, tasks.target, jnp.sign(tasks.target) * small))
 
 
 def entry_states(key, body: ToyBody, tasks: Tasks, near_spread: float) -> jax.Array:
-    """States (B, 6) in which episodes are entered: some at the toy's reset, the rest anywhere, often near the goal."""
+    """States (B, C) in which episodes are entered: some at the toy's reset, the rest anywhere, often near the goal."""
     keys = jax.random.split(key, 5)
     shape = tasks.family.shape
     kind = jnp.asarray(FAMILY_KIND)[tasks.family]
-    limit = jnp.where(kind == GOAL, ENTRY_DISTANCE_M["goal"], ENTRY_DISTANCE_M["other"])
-    anywhere = limit * jax.random.uniform(keys[0], shape, minval=-1.0)
     near_goal = tasks.target + near_spread * jnp.maximum(1.0, jnp.abs(tasks.target)) * jax.random.normal(keys[1], shape)
     is_near = jax.random.bernoulli(keys[2], 0.6, shape)
     at_reset = jax.random.bernoulli(keys[4], 0.4, shape)
+
+    def position(key, is_goal):
+        limit = jnp.where(is_goal, ENTRY_DISTANCE_M["goal"], ENTRY_DISTANCE_M["other"])
+        anywhere = limit * jax.random.uniform(key, shape, minval=-1.0)
+        return jnp.where(is_goal & is_near, near_goal, anywhere)
+
     scattered = body.scatter(keys[3], shape)
-    scattered = scattered.at[..., _X].set(jnp.where((kind == GOAL) & is_near, near_goal, anywhere))
+    scattered = scattered.at[..., _X].set(position(keys[0], kind == GOAL))
+    if "y" in body.channels:
+        scattered = scattered.at[..., _Y].set(position(jax.random.fold_in(keys[0], 1), kind == LATERAL_GOAL))
     pitch = jnp.where((kind == STAND) & is_near, near_goal, scattered[..., _PITCH])
     scattered = scattered.at[..., _PITCH].set(pitch)
     return jnp.where(at_reset[..., None], body.reset(keys[3], shape), scattered)
 
 
 def behaviour_episodes(key, body: ToyBody, draw: TaskDraw, count: int, length: int) -> Episodes:
-    """Episodes of random controllers: they hold a position or a speed, a pitch, a jump, near the target or not.
+    """Episodes of random controllers: they hold positions or speeds, a pitch, a jump, near the target or not.
 
     Their actions carry noise of random size.
     """
     keys = jax.random.split(key, 12)
-    layout = RowLayout(len(body.tasks.ranges))
+    layout = RowLayout.of(body.tasks)
     tasks = training_tasks(keys[0], draw, count)
     kind = jnp.asarray(FAMILY_KIND)[tasks.family]
 
@@ -111,8 +127,6 @@ def behaviour_episodes(key, body: ToyBody, draw: TaskDraw, count: int, length: i
         return jax.random.uniform(key, (count,), minval=low, maxval=high)
 
     aims_at_target = jax.random.bernoulli(keys[1], 0.6, (count,))
-    moves_to_target = aims_at_target & ((kind == GOAL) | (kind == VELOCITY))
-    holds_position = jnp.where(moves_to_target, kind == GOAL, jax.random.bernoulli(keys[2], 0.5, (count,)))
     # Some hold a set-point that misses the target by a little, as a robot or a half-trained policy does.
     miss = jnp.where(jax.random.bernoulli(keys[3], 0.7, (count,)), 0.1 * jax.random.normal(keys[4], (count,)), 0.0)
     aimed = tasks.target * (1.0 + miss)
@@ -121,12 +135,19 @@ def behaviour_episodes(key, body: ToyBody, draw: TaskDraw, count: int, length: i
     def aim(of_kind, otherwise):
         return jnp.where(aims_at_target & (kind == of_kind), aimed, otherwise)
 
+    def along(goal, velocity, holds_key, position_key, speed_key):
+        moves_to_target = aims_at_target & ((kind == goal) | (kind == velocity))
+        return Aim(
+            jnp.where(moves_to_target, kind == goal, jax.random.bernoulli(holds_key, 0.5, (count,))),
+            position=aim(goal, uniform(position_key, -25.0, 25.0)),
+            speed=aim(velocity, uniform(speed_key, -3.5, 3.5)),
+        )
+
     aims = Aims(
-        holds_position,
-        position=aim(GOAL, uniform(keys[5], -25.0, 25.0)),
-        speed=aim(VELOCITY, uniform(keys[6], -3.5, 3.5)),
+        x=along(GOAL, VELOCITY, keys[2], keys[5], keys[6]),
         pitch=aim(STAND, uniform(pitch_key, -BEHAVIOUR_PITCH_RAD, BEHAVIOUR_PITCH_RAD)),
         jump=aim(JUMP, uniform(jump_key, 0.0, BEHAVIOUR_JUMP_MPS)),
+        y=along(LATERAL_GOAL, LATERAL_VELOCITY, *jax.random.split(jax.random.fold_in(keys[11], 1), 3)),
     )
     noise = jnp.exp(uniform(keys[7], np.log(0.003), np.log(0.7)))[:, None]
     variation = body.variation(keys[8], (count,))

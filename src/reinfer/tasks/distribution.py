@@ -84,6 +84,13 @@ class TaskDistribution:
         """Family indices, shape (F,)."""
         return np.array([family_index(name) for name, _, _ in self.ranges], np.int32)
 
+    def range_of(self, family) -> tuple:
+        """Smallest and largest |target| of integer ``family`` (...,), which must be among these; equal shapes."""
+        xp = family.__array_namespace__()
+        limits = np.full((2, len(FAMILY_NAMES)), np.nan, np.float32)
+        limits[:, self.families] = np.array([r[1:] for r in self.ranges], np.float32).T
+        return tuple(xp.asarray(limit)[family] for limit in limits)
+
     def only(self, kinds) -> "TaskDistribution":
         """The same distribution restricted to families whose kind is in ``kinds``."""
         from reinfer.tasks.families import FAMILIES

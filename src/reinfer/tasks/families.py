@@ -8,14 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Task-space state of every body: position (m), height (m), pitch (rad) and their rates (m/s, m/s, rad/s).
-CHANNELS = ("x", "z", "pitch", "vx", "vz", "pitch_rate")
+#: Channels of task-space states: position (m), height (m), pitch (rad), their rates (m/s, m/s, rad/s), and the position
+#: to the left of the x axis with its rate (m, m/s).
+CHANNELS = ("x", "z", "pitch", "vx", "vz", "pitch_rate", "y", "vy")
 
-#: Kinds of task, and of low-level command. ``GOAL`` etc. are their indices.
-KINDS = ("goal", "velocity", "stand", "jump")
-GOAL, VELOCITY, STAND, JUMP = range(len(KINDS))
+#: What bodies that stay in the x-z plane have of them: their states (..., 6) end here, as y and vy are zero.
+PLANE_CHANNELS = CHANNELS[:6]
 
-_KIND_CHANNEL = {"goal": "x", "velocity": "vx", "stand": "pitch", "jump": "vz"}
+#: Kinds of task; the lateral ones are along y. ``GOAL`` etc. are their indices.
+KINDS = ("goal", "velocity", "stand", "jump", "lateral_goal", "lateral_velocity")
+GOAL, VELOCITY, STAND, JUMP, LATERAL_GOAL, LATERAL_VELOCITY = range(len(KINDS))
+
+_KIND_CHANNEL = dict(zip(KINDS, ("x", "vx", "pitch", "vz", "y", "vy"), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +44,29 @@ FAMILIES = (
     Family("stand_front", "stand", +1),
     Family("stand_back", "stand", -1),
     Family("jump", "jump", +1),
+    Family("velocity_left", "lateral_velocity", +1),
+    Family("velocity_right", "lateral_velocity", -1),
+    Family("goal_left", "lateral_goal", +1),
+    Family("goal_right", "lateral_goal", -1),
 )
 FAMILY_NAMES = tuple(family.name for family in FAMILIES)
 
-#: Per family: index of its kind, sign of its targets, and one-hot row over ``CHANNELS``. Shapes (F,), (F,), (F, 6).
+#: Per kind: index of its channel, (K,), and one-hot row over ``CHANNELS``, (K, 8).
+KIND_COLUMN = np.array([CHANNELS.index(channel) for channel in _KIND_CHANNEL.values()])
+KIND_CHANNEL = np.eye(len(CHANNELS), dtype=np.float32)[KIND_COLUMN]
+
+#: Per family: index of its kind, sign of its targets, and one-hot row over ``CHANNELS``. Shapes (F,), (F,), (F, 8).
 FAMILY_KIND = np.array([KINDS.index(family.kind) for family in FAMILIES], np.int32)
 FAMILY_SIGN = np.array([family.sign for family in FAMILIES], np.float32)
-FAMILY_CHANNEL = np.array([[c == family.channel for c in CHANNELS] for family in FAMILIES], np.float32)
+FAMILY_CHANNEL = KIND_CHANNEL[FAMILY_KIND]
 
-#: Per kind: one-hot row over ``CHANNELS``, shape (4, 6).
-KIND_CHANNEL = np.array([[c == _KIND_CHANNEL[kind] for c in CHANNELS] for kind in KINDS], np.float32)
-
-#: The mirror x -> -x. Sign that each of ``CHANNELS`` takes on, (6,), and the family that each becomes, (F,).
-CHANNEL_MIRROR = np.array([{"z": 1.0, "vz": 1.0}.get(channel, -1.0) for channel in CHANNELS], np.float32)
-_MIRROR_IMAGE = {(family.kind, family.sign): index for index, family in enumerate(FAMILIES)}
+#: The mirror x -> -x. Sign that each of ``CHANNELS`` takes on, (8,), and the family that each becomes, (F,).
+CHANNEL_MIRROR = np.array(
+    [-1.0 if channel in ("x", "pitch", "vx", "pitch_rate") else 1.0 for channel in CHANNELS], np.float32
+)
+_INDEX = {(family.kind, family.sign): index for index, family in enumerate(FAMILIES)}
 FAMILY_MIRROR = np.array(
-    [_MIRROR_IMAGE.get((family.kind, -family.sign), index) for index, family in enumerate(FAMILIES)], np.int32
+    [_INDEX[f.kind, f.sign * int(CHANNEL_MIRROR[CHANNELS.index(f.channel)])] for f in FAMILIES], np.int32
 )
 
 

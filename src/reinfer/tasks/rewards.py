@@ -8,6 +8,7 @@ from reinfer.tasks.families import FAMILY_CHANNEL, FAMILY_KIND, FAMILY_SIGN, JUM
 
 
 def _channel_value(xp, one_hot, is_magnitude, state):
+    one_hot = one_hot[..., : state.shape[-1]]
     value = xp.sum(xp.asarray(one_hot, dtype=state.dtype) * state, axis=-1)
     return xp.where(is_magnitude, xp.abs(value), value)
 
@@ -17,7 +18,7 @@ def controlled_value(family, state):
 
     Args:
         family: integer family indices, shape (...,), broadcastable against the leading axes of ``state``.
-        state: task-space states, shape (..., 6).
+        state: task-space states, shape (..., C), of as many of ``CHANNELS`` as the body has; what it lacks is zero.
     Returns: values in the channel's unit (m, m/s or rad), shape (...,).
     """
     xp = state.__array_namespace__()
@@ -37,7 +38,7 @@ def reward(tasks, next_state):
 
     Args:
         tasks: ``Tasks`` with leaves broadcastable to the leading axes of ``next_state``.
-        next_state: task-space states after the transition, shape (..., 6).
+        next_state: task-space states after the transition, shape (..., C): 6, or 8 where y and vy may not be zero.
     Returns: dimensionless rewards, at most 0, shape (...,).
 
     Examples:

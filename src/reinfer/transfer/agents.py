@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reinfer.inference.agent import ToyAgent
 
 #: Families that agents tell apart unless their toy has more.
-LINE_FAMILIES = LINE_ROWS.families
+LINE_FAMILIES = len(LINE_ROWS.families)
 
 
 class Situation(NamedTuple):
@@ -91,8 +91,8 @@ class ToyPolicyAgent(Agent):
     def decide(self, parameters, window: ContextWindow, situation: Situation) -> Decision:
         """Sub-goals of the most likely family's kind; see the class."""
         body, belief = self.toy.body, self.toy.infer(window)
-        family, target = most_likely(belief)
-        kind = jnp.asarray(FAMILY_KIND)[family]
+        place, target = most_likely(belief)
+        kind = jnp.asarray(self.layout.kinds)[place]
         reached = self.look_ahead(belief, situation.task_state)
         sub_goals = [body.sub_goal(known, reached, target) for known in body.reach]
         return Decision(kind, jnp.select([kind == known for known in body.reach], sub_goals), belief)

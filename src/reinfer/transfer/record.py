@@ -74,7 +74,7 @@ class RolloutRecord(NamedTuple):
         Each row spans one finished stride: x, vx, ... at its start, the reward of its last control step, x, vx, ...
         at its end.
         """
-        layout = RowLayout(self.family_probability.shape[-1])
+        layout = RowLayout(tuple(range(self.family_probability.shape[-1])))
         decisions = np.flatnonzero(self.is_decision[:, simulation])
         states, start, end = self.task_state[:, simulation], decisions[:-1], decisions[1:]
         rows = make_rows(states[start], self.reward[end - 1, simulation], states[end], layout)

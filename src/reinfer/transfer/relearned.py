@@ -19,11 +19,11 @@ from reinfer.control.networks import MLP, mlp_arrays, mlp_from_arrays
 from reinfer.control.normalisation import Moments, normalise
 from reinfer.control.sac import mean_action, values
 from reinfer.inference.belief import Belief
-from reinfer.inference.context import ContextWindow
+from reinfer.inference.context import LINE_ROWS, ContextWindow
 from reinfer.runs.errors import ArtifactError
 from reinfer.runs.models import load_model, save_model
 from reinfer.tasks import CHANNELS, GOAL, VELOCITY
-from reinfer.tasks.families import FAMILY_KIND, KIND_CHANNEL
+from reinfer.tasks.families import FAMILY_KIND, KIND_COLUMN
 from reinfer.transfer.agents import LINE_FAMILIES, Agent, Decision, Situation, ToyPolicyAgent
 from reinfer.transfer.strides import MAX_STRIDE
 
@@ -101,7 +101,7 @@ def features(belief: Belief, proposal: Proposal, window: ContextWindow, situatio
     latent itself is left out: it holds absolute targets, which would tie what is learned to places.
     """
     state = situation.task_state
-    error = belief.target - state @ jnp.asarray(KIND_CHANNEL[_KIND].T, jnp.float32)
+    error = belief.target - state[:, KIND_COLUMN[_KIND]]
     rows = window.count / window.rows.shape[1]
     distance = proposal.position - state[:, _X]
     columns = (
@@ -155,7 +155,7 @@ class RelearnedAgent(Agent):
     name = "relearned"
 
     def __init__(self, toy: "ToyAgent", toy_steps: int, body: BodyId, ranges: CommandRange, correction, sha256=""):
-        if toy.layout.families != LINE_FAMILIES:
+        if toy.layout != LINE_ROWS:
             raise ValueError(f"toy: an agent of {toy.body.name} cannot be corrected; only goals and velocities can")
         self.toy_policy = ToyPolicyAgent(toy, toy_steps)
         self.width = toy.width

@@ -15,7 +15,7 @@ from reinfer.control.normalisation import Moments, normalise
 from reinfer.inference.belief import Belief
 from reinfer.runs.models import load_model, save_model
 from reinfer.tasks import GOAL
-from reinfer.tasks.families import FAMILY_KIND, KIND_CHANNEL
+from reinfer.tasks.families import FAMILY_KIND, KIND_COLUMN
 
 #: Longest stride, in control steps.
 MAX_STRIDE = 20
@@ -126,8 +126,7 @@ def stride_features(inputs: StrideInputs, ranges: CommandRange) -> np.ndarray:
     belief can be trusted depends on the strides behind all rows of the window.
     """
     belief = inputs.belief
-    channel = KIND_CHANNEL[FAMILY_KIND[: belief.target.shape[-1]]]
-    error = belief.target - inputs.task_state @ channel.T
+    error = belief.target - inputs.task_state[:, KIND_COLUMN[FAMILY_KIND[: belief.target.shape[-1]]]]
     scale = np.maximum(np.abs(belief.target), 0.1)
     rows = np.minimum(inputs.rows, _ROWS)
     columns = (

@@ -28,15 +28,26 @@ FAMILY_COLOUR = {
     "stand_front": "#e6b800",
     "stand_back": "#56b4e9",
     "jump": "#5c5c5c",
+    "velocity_left": "#7f9fe0",
+    "velocity_right": "#7fd0b0",
+    "goal_left": "#f2a06b",
+    "goal_right": "#b77a9f",
 }
-FAMILY_MARKER = dict(zip(FAMILY_COLOUR, (">", "<", "o", "s", "^", "v", "D"), strict=True))
+FAMILY_MARKER = dict(zip(FAMILY_COLOUR, (">", "<", "o", "s", "^", "v", "D", "2", "1", "P", "X"), strict=True))
 assert tuple(FAMILY_COLOUR) == FAMILY_NAMES
 
 #: Colours of things that are not families: runs, seeds, agents, in this order.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#aa3377", "#b8860b", "#56b4e9", "#5c5c5c")
 
 #: Unit of each kind of task.
-KIND_UNIT = {"goal": "m", "velocity": "m/s", "stand": "rad", "jump": "m/s"}
+KIND_UNIT = {
+    "goal": "m",
+    "velocity": "m/s",
+    "stand": "rad",
+    "jump": "m/s",
+    "lateral_goal": "m",
+    "lateral_velocity": "m/s",
+}
 
 _SETTINGS = {
     "font.family": "DejaVu Sans",
