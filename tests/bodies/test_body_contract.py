@@ -6,7 +6,7 @@ import pytest
 
 from reinfer.bodies import ROBOTS, Timing, robot
 from reinfer.bodies.contract import problems
-from reinfer.tasks import CHANNELS
+from reinfer.tasks import PLANE_CHANNELS
 
 ALL_TIMINGS = [(name, timing) for name, body in sorted(ROBOTS.items()) for timing in body.timings]
 
@@ -31,7 +31,7 @@ def test_task_space_map_is_one_for_single_states_and_batches(body):
     model, rng = body.model(), np.random.default_rng(0)
     qpos, qvel = model.qpos0 + rng.uniform(-0.1, 0.1, (5, model.nq)), rng.normal(0, 3, (5, model.nv))
     state = body.task_state(qpos, qvel)
-    assert state.shape == (5, len(CHANNELS)) and body.channels == CHANNELS
+    assert state.shape == (5, len(PLANE_CHANNELS)) and body.channels == PLANE_CHANNELS
     np.testing.assert_array_equal(state[:, 0], qpos[:, 0])
     np.testing.assert_array_equal(body.task_state(qpos[2], qvel[2]), state[2])
     assert np.abs(body.observation(qpos, 1e6 * qvel)).max() <= 10.0

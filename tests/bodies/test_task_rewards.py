@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from reinfer.tasks import (
+    FAMILIES,
     FAMILY_NAMES,
     GOAL,
     JUMP,
@@ -54,10 +55,10 @@ def test_commanded_value_per_kind():
 
 
 def test_every_family_is_worth_zero_at_its_target_and_minus_one_at_rest():
-    signs = [1, -1, 1, -1, 1, -1, 1]
+    signs = [family.sign for family in FAMILIES]
     tasks = make_tasks([(name, 1.7 * sign) for name, sign in zip(FAMILY_NAMES, signs, strict=True)])
-    np.testing.assert_allclose(reward(tasks, np.zeros((7, 6))), -1.0)
-    channels = [3, 3, 0, 0, 2, 2, 4]
-    reached = np.zeros((7, 6))
-    reached[np.arange(7), channels] = tasks.target
+    np.testing.assert_allclose(reward(tasks, np.zeros((11, 8))), -1.0)
+    channels = [3, 3, 0, 0, 2, 2, 4, 7, 7, 6, 6]
+    reached = np.zeros((11, 8))
+    reached[np.arange(11), channels] = tasks.target
     np.testing.assert_allclose(reward(tasks, reached), 0.0, atol=1e-7)

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from told import returns_of
 
-from reinfer.bodies import TOYS, Toy1d, Toy3dof
-from reinfer.bodies.toy import HORIZON, Aims
-from reinfer.tasks import CHANNELS, FAMILY_NAMES, GOAL, JUMP, KINDS, STAND, VELOCITY, Tasks, make_tasks, reward
+from reinfer.bodies import Toy1d, Toy3dof
+from reinfer.tasks import CHANNELS, GOAL, JUMP, STAND, VELOCITY, make_tasks
 
 
 def states(count=256, seed=0):
@@ -53,34 +53,6 @@ def test_states_it_starts_from():
     assert np.abs(scattered[:, 0]).max() <= 0.01
     assert np.ptp(scattered[:, 2]) > 3.0 and 0.2 < (scattered[:, 1] == 0).mean() < 0.5
     assert (scattered[scattered[:, 1] == 0, 4] == 0).all(), "what is on the ground does not fall"
-
-
-@pytest.mark.parametrize("name", TOYS)
-def test_families_are_the_first_of_all_and_every_kind_has_a_reach(name):
-    toy = TOYS[name]()
-    np.testing.assert_array_equal(toy.tasks.families, np.arange(len(toy.tasks.ranges)))
-    names = [FAMILY_NAMES[family] for family in toy.tasks.families]
-    assert {KINDS[kind] for kind in toy.reach} == {name.split("_")[0] for name in names}
-
-
-@pytest.mark.parametrize("name", TOYS)
-def test_varied_steps_agree_with_the_nominal_where_nothing_varies(name):
-    toy = TOYS[name]()
-    state, action = jnp.asarray(states(16)), jnp.asarray(np.random.default_rng(2).uniform(-1, 1, (16, toy.action_size)))
-    varied = toy.step(state, action, jax.random.key(0), toy.variation(jax.random.key(1), (16,)))
-    np.testing.assert_array_equal(varied, toy.step(state, action))
-
-
-def returns_of(toy, tasks):
-    """What a controller that is told the tasks earns by always heading for them."""
-    kind = np.array([KINDS.index(FAMILY_NAMES[f].split("_")[0]) for f in tasks.family])
-    target = jnp.asarray(tasks.target)
-    aims = Aims(jnp.asarray(kind == GOAL), target, target, jnp.where(kind == STAND, target, 0.0), jnp.abs(target))
-    state, total = toy.reset(jax.random.key(3), tasks.target.shape), 0.0
-    for _ in range(HORIZON):
-        state = toy.step(state, jnp.clip(toy.toward(state, aims, 1.0), -1.0, 1.0))
-        total = total + reward(Tasks(jnp.asarray(tasks.family), target), state)
-    return np.asarray(total)
 
 
 def test_heading_for_a_task_one_is_told():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reinfer.bodies import HALF_CHEETAH, CommandRange
 from reinfer.control.commands import (
+    COMMAND_KINDS,
     Commands,
     clamp_commands,
     command_features,
@@ -28,7 +29,7 @@ from reinfer.control.tracking import (
     tracking_reward,
     velocity_reward,
 )
-from reinfer.tasks import GOAL, JUMP, KINDS, STAND, VELOCITY
+from reinfer.tasks import GOAL, JUMP, STAND, VELOCITY
 
 RANGES = CommandRange(goal_m=3.0, speed_mps=(0.3, 3.0))
 ALL = replace(RANGES, stand_rad=(0.5, 1.5), jump_mps=(1.5, 3.0))
@@ -192,4 +193,4 @@ def test_changing_over_leaves_no_debt():
 
 def test_the_robot_declares_its_ranges():
     assert restrict(HALF_CHEETAH.commands, ("goal", "velocity")) == RANGES
-    assert restrict(HALF_CHEETAH.commands, KINDS) == HALF_CHEETAH.commands
+    assert restrict(HALF_CHEETAH.commands, COMMAND_KINDS) == HALF_CHEETAH.commands

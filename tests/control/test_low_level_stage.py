@@ -9,7 +9,7 @@ import pytest
 
 from reinfer.bodies import HALF_CHEETAH, ROBOTS, CommandRange, robot
 from reinfer.control import low_level_policy
-from reinfer.control.commands import Commands, restrict
+from reinfer.control.commands import COMMAND_KINDS, Commands, restrict
 from reinfer.control.curriculum import no_practice
 from reinfer.control.following import follow
 from reinfer.control.low_level_policy import LowLevelPolicy
@@ -22,7 +22,7 @@ from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.runs.loop import fit
 from reinfer.simulation import BatchSimulation
 from reinfer.stages.low_level import PRESETS, LowLevelStage
-from reinfer.tasks import GOAL, KINDS, VELOCITY
+from reinfer.tasks import GOAL, VELOCITY
 
 RANGES = restrict(HALF_CHEETAH.commands, ("goal", "velocity"))
 SMALL = replace(PRESETS["quick"], simulations=16, horizon=8, iterations=60, hidden=16, threads=1)
@@ -177,13 +177,13 @@ def test_learns_to_follow():
 
 
 def test_stands_and_jumps_can_be_learned_and_evaluated_too():
-    stage = LowLevelStage(replace(SMALL, kinds=KINDS))
+    stage = LowLevelStage(replace(SMALL, kinds=COMMAND_KINDS))
     state, metrics = run(stage, stage.init(), range(2))
     assert np.isfinite(metrics[-1]["reward"])
     result = evaluate_low_level(stage.policy(state), HALF_CHEETAH, 0, per_kind=2)
     assert 0 < result["stand_error_rad"] < np.pi
     assert result["jump_peak_error"] > 0 and 0 < result["jump_mean_ratio"] < 2
-    assert [row["kind"] for row in result["by_command"]] == [kind for kind in KINDS for _ in range(2)]
+    assert [row["kind"] for row in result["by_command"]] == [kind for kind in COMMAND_KINDS for _ in range(2)]
 
 
 def test_policy_survives_export(tmp_path):

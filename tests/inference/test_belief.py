@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from reinfer.bodies import Toy3dof
 from reinfer.inference.belief import NEAR, explained_target, refine_target
 from reinfer.inference.context import ContextWindow, RowLayout, make_rows
 from reinfer.tasks import Tasks, reward
@@ -49,7 +50,7 @@ def test_a_target_decoded_far_off_is_left_alone():
 
 @pytest.mark.parametrize("vz", [1.7, -1.7])
 def test_jumps_are_corrected_by_the_magnitude_of_vz(vz):
-    layout, target = RowLayout(7), 2.0
+    layout, target = RowLayout.of(Toy3dof.tasks), 2.0
     row = jnp.zeros((1, layout.size)).at[0, -1].set(vz).at[0, len(layout.channels)].set(-abs(1.7 - target) / target)
     found = refine_target(jnp.full((1, 7), 1e6).at[0, 6].set(1.01 * target), row, layout)
     assert float(found[0, 6]) == pytest.approx(target, rel=1e-4)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from reinfer.bodies import Toy1d
+from reinfer.bodies import Toy1d, Toy3dof
 from reinfer.inference.context import LINE_ROWS, WINDOW, ContextWindow, RowLayout, append, empty_window, make_rows
 from reinfer.inference.encoder import (
     advance,
@@ -68,7 +68,7 @@ def test_row_is_channels_reward_channels_without_the_other_coordinates():
 
 
 def test_rows_of_a_toy_hold_what_its_families_reward():
-    layout = RowLayout(7)
+    layout = RowLayout.of(Toy3dof.tasks)
     assert layout.channels == ("x", "pitch", "vx", "vz")
     before, after = np.arange(6.0)[None], 10.0 + np.arange(6.0)[None]
     row = make_rows(before, np.array([-0.5]), after, layout)

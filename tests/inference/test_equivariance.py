@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from quick import quick_jit
 
-from reinfer.bodies import TOYS, Toy1d
-from reinfer.bodies.toy3dof import Toy3dof
+from reinfer.bodies import TOYS, Toy1d, Toy2d, Toy3dof
 from reinfer.control.belief_policy import feature_mirror as policy_feature_mirror
 from reinfer.control.belief_policy import init_policy, policy_action, policy_features, policy_mirrors
 from reinfer.control.equivariance import joined, reflect, renumbered, signed, swapped, tie, tie_fresh
@@ -19,7 +18,7 @@ from reinfer.inference.rows import feature_mirror, row_features, row_mirror
 from reinfer.tasks import FAMILY_NAMES, Tasks, reward
 from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_MIRROR
 
-#: Every trunk and every mode once, the other toy, and what is not tied.
+#: Every trunk and every mode once, the other toys, and what is not tied.
 EVERY = [
     (Toy1d, "gru", "trajectory", True),
     (Toy1d, "mlp", "trajectory", True),
@@ -27,6 +26,7 @@ EVERY = [
     (Toy1d, "conv", "learned", True),
     (Toy1d, "transformer", "trajectory", True),
     (Toy1d, "attention", "trajectory", True),
+    (Toy2d, "gru", "trajectory", True),
     (Toy3dof, "gru", "trajectory", True),
     (Toy1d, "gru", "trajectory", False),
 ]
@@ -41,24 +41,29 @@ def test_the_mirror_exchanges_families_as_rewards_say():
         "stand_back",
         "stand_front",
         "jump",
+        "velocity_left",
+        "velocity_right",
+        "goal_left",
+        "goal_right",
     ]
     tasks = Toy3dof.tasks.sample(jax.random.key(0), (50,))
     sign = jnp.where(tasks.family == 6, 1.0, -1.0)
     mirrored = Tasks(jnp.asarray(FAMILY_MIRROR)[tasks.family], sign * tasks.target)
     states = jax.random.normal(jax.random.key(1), (50, 6))
-    np.testing.assert_array_equal(reward(tasks, states), reward(mirrored, states * CHANNEL_MIRROR))
+    np.testing.assert_array_equal(reward(tasks, states), reward(mirrored, states * CHANNEL_MIRROR[:6]))
 
 
 @pytest.mark.parametrize("name", TOYS)
 def test_toys_move_alike_in_the_mirror(name):
     toy, state = TOYS[name](), TOYS[name]().scatter(jax.random.key(0), (20,))
     action = jax.random.uniform(jax.random.key(1), (20, toy.action_size), minval=-1.0)
-    moved = toy.step(state * CHANNEL_MIRROR, action * jnp.asarray(toy.action_mirror))
-    np.testing.assert_allclose(moved, toy.step(state, action) * CHANNEL_MIRROR, atol=1e-6)
+    mirror = CHANNEL_MIRROR[: state.shape[-1]]
+    moved = toy.step(state * mirror, action * jnp.asarray(toy.action_mirror))
+    np.testing.assert_allclose(moved, toy.step(state, action) * mirror, atol=1e-6)
 
 
 def test_mirrors_applied_twice_change_nothing_and_features_follow_rows():
-    layout = RowLayout(7)
+    layout = RowLayout.of(Toy3dof.tasks)
     for mirror in (swapped(5), renumbered(FAMILY_MIRROR), joined(signed([-1, 1]), swapped(3)), feature_mirror(layout)):
         values = jax.random.normal(jax.random.key(0), (4, mirror.size))
         np.testing.assert_array_equal(reflect(reflect(values, mirror), mirror), values)
@@ -79,7 +84,7 @@ def test_tying_projects_and_keeps_the_variance_of_fresh_weights():
 def beliefs_and_actions(toy, kind, mode, tied):
     """What an agent of random weights (biases too) believes, does and decodes after 8 rows, and in the mirror."""
     body, keys = toy(), jax.random.split(jax.random.key(0), 6)
-    layout, scale = RowLayout(len(toy.tasks.ranges)), target_scale(toy.tasks)
+    layout, scale = RowLayout.of(toy.tasks), target_scale(toy.tasks)
     encoder = init_encoder(keys[0], 8, 6, layout, kind, mode)
     inference = Inference(encoder, init_decoder(keys[1], 8, 6, layout, toy.action_size))
     policy = init_policy(keys[2], 8, body)
@@ -90,7 +95,8 @@ def beliefs_and_actions(toy, kind, mode, tied):
     if tied:
         inference = tie(inference, inference.mirrors(body.action_mirror))
         policy = tie(policy, policy_mirrors(policy, body))
-    states, rewards = jax.random.normal(keys[3], (9, 5, 6)), jax.random.normal(keys[4], (8, 5))
+    mirror = jnp.asarray(CHANNEL_MIRROR[: body.reset(keys[3]).shape[-1]])
+    states, rewards = jax.random.normal(keys[3], (9, 5, len(mirror))), jax.random.normal(keys[4], (8, 5))
     action_mirror = jnp.asarray(toy.action_mirror)
 
     def act(sign, action_sign):
@@ -105,7 +111,7 @@ def beliefs_and_actions(toy, kind, mode, tied):
         features = policy_features(body, sign * states[-1], belief)
         return belief, policy_action(policy, body, sign * states[-1], belief), decoded, features
 
-    return act(jnp.ones(6), jnp.ones(toy.action_size)), act(jnp.asarray(CHANNEL_MIRROR), action_mirror)
+    return act(jnp.ones_like(mirror), jnp.ones(toy.action_size)), act(mirror, action_mirror)
 
 
 @pytest.mark.parametrize(("toy", "kind", "mode", "tied"), EVERY)
@@ -115,9 +121,9 @@ def test_beliefs_actions_and_decoders_are_equivariant_if_tied(toy, kind, mode, t
         plain,
         image,
     )
-    families = FAMILY_MIRROR[: len(toy.tasks.ranges)]
+    layout = RowLayout.of(toy.tasks)
+    families = layout.family_mirror
     odd = np.where(families == np.arange(len(families)), 1.0, -1.0)
-    layout = RowLayout(len(families))
     differences = [
         belief_image.latent - belief.latent[:, ::-1],
         belief_image.log_variance - belief.log_variance[:, ::-1],

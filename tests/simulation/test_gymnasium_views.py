@@ -12,6 +12,7 @@ import reinfer.simulation  # noqa: F401  (registers the ids)
 HORIZONS = {
     "reinfer/HalfCheetahTasks-v0": 500,
     "reinfer/Toy1dTasks-v0": 200,
+    "reinfer/Toy2dTasks-v0": 200,
     "reinfer/Toy3dofTasks-v0": 200,
     "reinfer/Walker2dTasks-v0": 1250,
     "reinfer/HopperTasks-v0": 1250,

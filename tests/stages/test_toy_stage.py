@@ -71,7 +71,7 @@ def test_an_agent_of_an_unknown_toy_is_refused(tmp_path):
     agent = stage.agent(stage.init())
     agent.sizes = {**agent.sizes, "body": "toy9d"}
     agent.save(tmp_path / "model", config={}, metrics={}, provenance={})
-    with pytest.raises(ArtifactError, match="toy 'toy9d' is not known; allowed: toy1d, toy3dof"):
+    with pytest.raises(ArtifactError, match="toy 'toy9d' is not known; allowed: toy1d, toy2d, toy3dof"):
         ToyAgent.load(tmp_path / "model")
 
 

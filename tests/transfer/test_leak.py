@@ -15,9 +15,10 @@ from transfer_doubles import (
 )
 
 from reinfer.bodies import HALF_CHEETAH
+from reinfer.control.commands import COMMAND_KINDS
 from reinfer.inference.context import empty_window
 from reinfer.simulation import BatchSimulation
-from reinfer.tasks import KINDS, make_tasks, reward
+from reinfer.tasks import make_tasks, reward
 from reinfer.transfer import FixedStride, Hierarchy, OracleAgent, RelearnedAgent, RuleStride, ToyPolicyAgent, rollout
 from reinfer.transfer.relearned import feature_size
 
@@ -94,7 +95,9 @@ class PeeksAtObservation(RelearnedAgent):
 HONEST = {
     "filter on a point": point(lambda _: ToyPolicyAgent(FilterAgent(), 6)),
     "toy agent on the half-cheetah": cheetah(lambda _: ToyPolicyAgent(untrained_toy(), 6)),
-    "agent of toy3dof on the half-cheetah": cheetah(lambda _: ToyPolicyAgent(untrained_toy(0, "toy3dof"), 6), KINDS),
+    "agent of toy3dof on the half-cheetah": cheetah(
+        lambda _: ToyPolicyAgent(untrained_toy(0, "toy3dof"), 6), COMMAND_KINDS
+    ),
     "relearned on a point": point(lambda _: relearned(FilterAgent(), 5)),
     "relearned on the half-cheetah": cheetah(lambda _: relearned(untrained_toy(), 17, HALF_CHEETAH.id)),
 }

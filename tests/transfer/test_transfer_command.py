@@ -7,9 +7,9 @@ from transfer_doubles import untrained_correction, untrained_low_level, untraine
 
 from reinfer.bodies import HALF_CHEETAH
 from reinfer.cli import eval_transfer, transfer
+from reinfer.control.commands import COMMAND_KINDS
 from reinfer.inference.agent import ToyAgent
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
-from reinfer.tasks import KINDS
 from reinfer.transfer import RelearnedAgent, load_record
 from reinfer.transfer.relearned import feature_size
 
@@ -94,7 +94,7 @@ def test_mistakes_are_named_before_any_work(command, arguments, error, message, 
 def test_tasks_of_all_families(tmp_path, capsys):
     story = {"config": {}, "metrics": {}, "provenance": {}}
     untrained_toy(0, "toy3dof").save(tmp_path / "toy", **story)
-    untrained_low_level(kinds=KINDS).save(tmp_path / "low", **story)
+    untrained_low_level(kinds=COMMAND_KINDS).save(tmp_path / "low", **story)
     chosen = ["--tasks", "multi", "--toy", str(tmp_path / "toy"), "--low", str(tmp_path / "low"), "--stride", "20"]
     assert eval_transfer.run([*chosen, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -110,7 +110,10 @@ def test_agents_and_low_levels_must_know_the_tasks(models, tmp_path):
     untrained_toy(0, "toy3dof").save(tmp_path / "toy", config={}, metrics={}, provenance={})
     with pytest.raises(ConfigError, match="low: .* not trained on stand, jump, which an agent of toy3dof may ask for"):
         eval_transfer.run(["--toy", str(tmp_path / "toy"), "--low", models[3], "--stride", "1"])
-    untrained_low_level(kinds=KINDS).save(tmp_path / "low", config={}, metrics={}, provenance={})
+    untrained_toy(0, "toy2d").save(tmp_path / "plane", config={}, metrics={}, provenance={})
+    with pytest.raises(ConfigError, match="low: .* not trained on lateral_goal, lateral_velocity, .* agent of toy2d"):
+        eval_transfer.run(["--toy", str(tmp_path / "plane"), "--low", models[3], "--stride", "1"])
+    untrained_low_level(kinds=COMMAND_KINDS).save(tmp_path / "low", config={}, metrics={}, provenance={})
     with pytest.raises(ArtifactError, match="learned with a toy agent or a low level that knows other kinds of task"):
         eval_transfer.run(["--toy", str(tmp_path / "toy"), "--low", str(tmp_path / "low")])
 

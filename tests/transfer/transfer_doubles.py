@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import HALF_CHEETAH, TOYS, BodyId, CommandRange, Toy1d
+from reinfer.bodies import HALF_CHEETAH, BodyId, CommandRange, Toy1d
 from reinfer.control.commands import Commands, feature_size, restrict
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
@@ -125,7 +125,6 @@ def untrained_toy(seed: int = 0, body: str = "toy1d") -> ToyAgent:
         "body": body,
         "hidden": 8,
         "latent": 3,
-        "families": len(TOYS[body].tasks.ranges),
         "decoder_hidden": 8,
         "policy_hidden": 8,
         "max_components": 2,

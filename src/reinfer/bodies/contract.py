@@ -68,8 +68,10 @@ def _commands(body: Body) -> Iterator[str]:
         if name not in ranges:
             yield f"tasks: {name} is missing; the families {', '.join(NEEDED_FAMILIES)} are needed"
     for name, (low, high) in ranges.items():
-        kind = FAMILIES[family_index(name)].kind
-        limit = limits.get(kind, (0.0, math.inf))
+        family = FAMILIES[family_index(name)]
+        kind, limit = family.kind, limits.get(family.kind, (0.0, math.inf))
+        if family.channel not in body.channels:
+            yield f"tasks: {name} is not allowed; states of this body have no {family.channel}"
         if limit is None or not limit[0] <= low <= high <= limit[1]:
             allowed = "nothing" if limit is None else f"{limit[0]} to {limit[1]}"
             yield f"tasks: {name} {low} to {high} is not allowed; commands for {kind} are {allowed}"

@@ -33,7 +33,7 @@ FAMILY_COLOUR = {
     "goal_left": "#f2a06b",
     "goal_right": "#b77a9f",
 }
-FAMILY_MARKER = dict(zip(FAMILY_COLOUR, (">", "<", "o", "s", "^", "v", "D", "2", "1", "P", "X"), strict=True))
+FAMILY_MARKER = dict(zip(FAMILY_COLOUR, (">", "<", "o", "s", "^", "v", "D", "p", "h", "P", "X"), strict=True))
 assert tuple(FAMILY_COLOUR) == FAMILY_NAMES
 
 #: Colours of things that are not families: runs, seeds, agents, in this order.
