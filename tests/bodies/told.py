@@ -22,8 +22,11 @@ def returns_of(toy, tasks: Tasks) -> np.ndarray:
         jump=jnp.abs(target),
         y=Aim(jnp.asarray(kind != LATERAL_VELOCITY), of(kind == LATERAL_GOAL), target),
     )
-    state, total = toy.reset(jax.random.key(3), tasks.target.shape), 0.0
-    for _ in range(HORIZON):
+    tasks = Tasks(jnp.asarray(tasks.family), target)
+
+    def step(state, _):
         state = toy.step(state, jnp.clip(toy.toward(state, aims, 1.0), -1.0, 1.0))
-        total = total + reward(Tasks(jnp.asarray(tasks.family), target), state)
-    return np.asarray(total)
+        return state, reward(tasks, state)
+
+    rewards = jax.lax.scan(step, toy.reset(jax.random.key(3), target.shape), length=HORIZON)[1]
+    return np.asarray(rewards.sum(0))
