@@ -12,7 +12,7 @@ import numpy as np
 #: to the left of the x axis with its rate (m, m/s).
 CHANNELS = ("x", "z", "pitch", "vx", "vz", "pitch_rate", "y", "vy")
 
-#: What bodies that stay in the x-z plane have of them: their states (..., 6) end here, as y and vy are zero.
+#: What bodies whose tasks lie in the x-z plane have of them: states (..., 6) end here; y and vy count as zero.
 PLANE_CHANNELS = CHANNELS[:6]
 
 #: Kinds of task; the lateral ones are along y. ``GOAL`` etc. are their indices.
