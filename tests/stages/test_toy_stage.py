@@ -51,18 +51,21 @@ def test_resuming_after_death_ends_in_the_same_bytes(tmp_path, monkeypatch):
     assert np.all(np.sign(belief.target) == [1.0, -1.0, 1.0, -1.0])
 
 
-def test_an_agent_of_the_toy_of_three_degrees_of_freedom_learns_and_survives_export(tmp_path):
-    stage = ToyStage(dataclasses.replace(TINY, body="toy3dof", iterations=1, policy_from=0.0))
+@pytest.mark.parametrize(
+    ("body", "actions", "signs"), [("toy3dof", 3, [1, -1, 1, -1, 1, -1, 1]), ("toy2d", 2, [1, -1] * 4)]
+)
+def test_an_agent_of_another_toy_learns_and_survives_export(body, actions, signs, tmp_path):
+    stage = ToyStage(dataclasses.replace(TINY, body=body, iterations=1, policy_from=0.0))
     state, metrics = stage.iterate(stage.init(), 0)
     assert all(np.isfinite(value) for value in metrics.values()) and metrics["control_cost"] > 0
     stage.export(state, tmp_path / "model", {})
     agent = ToyAgent.load(tmp_path / "model")
-    assert agent.body.name == "toy3dof" and agent.layout.size == 9
+    assert agent.body.name == body and agent.layout.size == 9
     belief = agent.infer(empty_window(2, agent.width, agent.layout))
-    assert np.all(np.sign(belief.target) == [1, -1, 1, -1, 1, -1, 1])
-    assert agent.act(np.zeros((2, 6), np.float32), belief).shape == (2, 3)
+    assert np.all(np.sign(belief.target) == signs)
+    assert agent.act(agent.body.reset(jax.random.key(0), (2,)), belief).shape == (2, actions)
     found = evaluate_toy(agent, mixture=False)
-    assert found["n_tasks"] == 70 and len(found["return_by_family"]) == 7 and found["body"] == "toy3dof"
+    assert found["n_tasks"] == 10 * len(signs) == 10 * len(found["return_by_family"]) and found["body"] == body
     assert found["purity"] is None
 
 
