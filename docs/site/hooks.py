@@ -1,9 +1,14 @@
-"""Hooks of MkDocs by which the site needs no network when it is read: equations become MathML, search its own file."""
+"""Hooks of MkDocs by which the site needs no network when it is read: equations become MathML, search its own file.
+
+The drawings of the idea are those of the report, which has them in the package; they are copied into the site.
+"""
 
 import html
 import re
+from pathlib import Path
 
 from latex2mathml.converter import convert
+from mkdocs.structure.files import File
 from mkdocs.utils import get_relative_url
 
 #: What pymdownx.arithmatex leaves: ``\(...\)`` in a span, ``\[...\]`` in a div.
@@ -15,6 +20,21 @@ _RAISED = r'<mrow>\1<mo lspace="0" rspace="0">&#x02032;</mo></mrow>'
 
 #: What the theme would fetch for search to work from a file, and the copy of it beside this module.
 _FETCHED, _OURS = "https://unpkg.com/iframe-worker/shim", "site/iframe-worker.js"
+
+#: Where drawings of the package lie, seen from a page at the root; and where they lie in the site.
+_DRAWINGS, _IN_SITE = "../src/reinfer/viewing/assets/", "figures/"
+
+
+def on_files(files, config, **_):
+    """The drawings of the package beside the figures."""
+    for path in sorted((Path(config.docs_dir) / _DRAWINGS).glob("*.svg")):
+        files.append(File.generated(config, f"{_IN_SITE}{path.name}", abs_src_path=str(path.resolve())))
+    return files
+
+
+def on_page_markdown(markdown: str, **_) -> str:
+    """The page with the drawings where the site has them."""
+    return markdown.replace(_DRAWINGS, _IN_SITE)
 
 
 def on_page_content(content: str, **_) -> str:

@@ -49,7 +49,7 @@ def show(options: DemoOptions, folder: Path, console) -> Path:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description:<46}"), BarColumn(24), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         contest, contestants, results = _play(options, progress)
         _make(folder)
         keep(contest, results, folder / "transfer")
@@ -63,19 +63,32 @@ def show(options: DemoOptions, folder: Path, console) -> Path:
 
 def _play(options: DemoOptions, progress):
     """The contest with a step of progress per rollout."""
-    task = progress.add_task("loading the shipped models", total=None)
+    task = _begin(progress, "loading the shipped models", total=None)
     contest, contestants = prepare(options)
     names = list(contest.agents(contestants[0]))
     progress.update(task, total=len(contestants) * len(names))
     for contestant in contestants:
         for name, agent in contest.agents(contestant).items():
             what = f"{contest.tasks.count} tasks: {_AGENTS[name]}, seed {contestant.seed}"
+            _say(progress, what)
             progress.update(task, description=what)
             contest.play(agent, contestant.strides, contestant.seed)
             progress.advance(task)
     results = contest.compare(contestants)
     progress.update(task, description=f"contest: {contest.tasks.count} tasks, {len(names)} agents")
     return contest, contestants, results
+
+
+def _begin(progress, what: str, total) -> int:
+    """A new line of ``progress``."""
+    _say(progress, what)
+    return progress.add_task(what, total=total)
+
+
+def _say(progress, what: str) -> None:
+    """Where bars cannot move, such as in a log, a line tells what has begun."""
+    if progress.disable:
+        progress.console.print(f"{what} ...")
 
 
 _AGENTS = {
@@ -92,8 +105,9 @@ def _judge_parts(contest, agent, progress) -> dict:
     from reinfer.evaluation.low_level import evaluate_low_level
     from reinfer.evaluation.toy import evaluate_toy
 
-    task = progress.add_task("the toy agent on toy tasks", total=2)
+    task = _begin(progress, "the toy agent on toy tasks", total=2)
     found = {"toy": evaluate_toy(agent)}
+    _say(progress, "the low level under new commands")
     progress.update(task, advance=1, description="the low level under new commands")
     found["low"] = evaluate_low_level(contest.low_level, contest.body, 0, per_kind=_COMMANDS, threads=contest.threads)
     progress.update(task, advance=1, description="toy agent and low level alone")
@@ -127,7 +141,7 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
     from reinfer.viewing.video import frame_count
 
     records = [contest.records[c.policy, c.strides.name, c.seed] for c in contestants]
-    task = progress.add_task("figures", total=5)
+    task = _begin(progress, "figures", total=5)
     for name, draw in (("tracks", tracks_figure), ("belief", belief_figure), ("stride", stride_figure)):
         save_figure(draw(records), folder / f"{name}.png")
         progress.advance(task)
@@ -136,7 +150,7 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
         latent.append(latent_map(contestants[0].toy, records[:1], methods=(method,)))
         save_figure(latent[-1], folder / f"latent_{method}.png")
         progress.advance(task)
-    task = progress.add_task("videos", total=len(_CLIPS) * frame_count(records[0], _CLIP_S))
+    task = _begin(progress, "videos", total=len(_CLIPS) * frame_count(records[0], _CLIP_S))
     clips = draw_clips(records[0], _CLIPS, _CLIP_S, lambda: progress.advance(task))
     for number, clip in zip(_CLIPS, clips, strict=True):
         label = records[0].tasks.describe()[number].replace(" ", "_")

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from reinfer.tasks import CHANNELS, FAMILIES, FAMILY_NAMES
+from reinfer.tasks import FAMILIES, FAMILY_NAMES
+from reinfer.tasks.rewards import controlled_value
 from reinfer.viewing.canvas import Canvas
 from reinfer.viewing.series import moving_average
 from reinfer.viewing.style import (
     FAMILY_COLOUR,
     INK,
+    KIND_QUANTITY,
     KIND_UNIT,
     PALE,
     PAPER,
@@ -19,6 +21,9 @@ from reinfer.viewing.tracks import GAIT_CYCLE_S
 
 HEADER, CHART = 92, 104
 _LEFT, _BELIEF, _NUMBERS = 18, 300, 708
+
+#: Most families whose probabilities are written out below their bars; more would overlap.
+_WITH_NUMBERS = 4
 
 
 class Header:
@@ -49,14 +54,16 @@ class Header:
             unit = KIND_UNIT[FAMILIES[likely].kind]
             said = f"{task_label(likely, estimate, unit)}"
             canvas.text((_BELIEF, 46), said, FAMILY_COLOUR[FAMILY_NAMES[likely]], 16, True)
+        step = (_NUMBERS - _BELIEF - 16) / len(probability)
         for index, share in enumerate(probability):
             name = FAMILY_NAMES[index]
-            left, width = _BELIEF + 98 * index, 89
+            left, width = _BELIEF + step * index, step - 9
             canvas.box(left, 57, left + width, 64, PALE, 3)
             if share > 0.03:
                 canvas.box(left, 57, left + max(width * share, 6), 64, FAMILY_COLOUR[name], 3)
-            canvas.text((left, 80), _SHORT[name], SOFT_INK, 10)
-            canvas.text((left + width, 80), f"{100 * share:.0f} %", INK, 10, index == likely, "rs")
+            canvas.text((left, 80), _short(name), SOFT_INK, 10)
+            if len(probability) <= _WITH_NUMBERS:
+                canvas.text((left + width, 80), f"{100 * share:.0f} %", INK, 10, index == likely, "rs")
         canvas.text((_NUMBERS, 48), f"{seconds:.1f} s", INK, 18, True)
         canvas.text((_NUMBERS + 84, 48), f"{reward:.2f}", INK, 18, True)
         canvas.text((_NUMBERS + 172, 48), f"{stride}", INK, 18, True)
@@ -65,12 +72,9 @@ class Header:
         canvas.text((_NUMBERS + 84, 68), "0 is best", SOFT_INK, 11)
 
 
-_SHORT = {
-    "velocity_forward": "vel. fwd",
-    "velocity_backward": "vel. back",
-    "goal_forward": "goal fwd",
-    "goal_backward": "goal back",
-}
+def _short(name: str) -> str:
+    """A family's name in a few letters."""
+    return family_label(name).replace("velocity", "vel.").replace("forward", "fwd").replace("backward", "back")
 
 
 class Chart:
@@ -78,11 +82,11 @@ class Chart:
 
     def __init__(self, canvas: Canvas, states, family: int, target: float, control_dt_s: float):
         kind = FAMILIES[family].kind
-        values = states[:, CHANNELS.index(FAMILIES[family].channel)]
+        values = controlled_value(np.asarray(family), np.asarray(states))
         if kind == "velocity":
             values = moving_average(values, round(GAIT_CYCLE_S / control_dt_s))
         self._family, self._target, self._unit = family, target, KIND_UNIT[kind]
-        self._label = "speed" if kind == "velocity" else "position"
+        self._label = KIND_QUANTITY[kind]
         self._duration = (len(states) - 1) * control_dt_s
         self.left, self.right = 128, canvas.width - 74
         self.top, self.bottom = canvas.height - CHART + 12, canvas.height - 20

@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from reinfer.runs.files import replace_file
-from reinfer.tasks import FAMILY_NAMES
+from reinfer.tasks import FAMILY_NAMES, KINDS
 
 INK, SOFT_INK, PALE, PAPER = "#1f2933", "#5b6770", "#d5dbe0", "#ffffff"
 
@@ -39,7 +39,15 @@ assert tuple(FAMILY_COLOUR) == FAMILY_NAMES
 #: Colours of things that are not families: runs, seeds, agents, in this order.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#aa3377", "#b8860b", "#56b4e9", "#5c5c5c")
 
-#: Unit of each kind of task.
+#: What each kind of task is about, and its unit.
+KIND_QUANTITY = {
+    "goal": "position",
+    "velocity": "speed",
+    "stand": "pitch",
+    "jump": "vertical speed",
+    "lateral_goal": "lateral position",
+    "lateral_velocity": "lateral speed",
+}
 KIND_UNIT = {
     "goal": "m",
     "velocity": "m/s",
@@ -48,6 +56,7 @@ KIND_UNIT = {
     "lateral_goal": "m",
     "lateral_velocity": "m/s",
 }
+assert tuple(KIND_QUANTITY) == tuple(KIND_UNIT) == KINDS
 
 _SETTINGS = {
     "font.family": "DejaVu Sans",

@@ -2,21 +2,14 @@
 
 import numpy as np
 
-from reinfer.tasks import CHANNELS, FAMILIES, KINDS
+from reinfer.tasks import KINDS
 from reinfer.tasks.families import FAMILY_KIND
+from reinfer.tasks.rewards import controlled_value
 from reinfer.viewing.series import moving_average
-from reinfer.viewing.style import KIND_UNIT, SOFT_INK, family_colour, new_figure, shades, style
+from reinfer.viewing.style import KIND_QUANTITY, KIND_UNIT, SOFT_INK, family_colour, new_figure, shades, style
 
 #: Speeds are averaged over this long, about a gait cycle, before they are drawn bold.
 GAIT_CYCLE_S = 0.5
-
-_TITLE = {
-    "goal": "Position tasks",
-    "velocity": "Velocity tasks",
-    "stand": "Pitch tasks",
-    "jump": "Jump tasks",
-}
-_LABEL = {"goal": "position x", "velocity": "speed", "stand": "pitch", "jump": "vertical speed"}
 
 
 def of_kind(record, kind: str) -> np.ndarray:
@@ -34,14 +27,20 @@ def pick(record, simulations):
     return record._replace(tasks=record.tasks[np.asarray(simulations)], **arrays)
 
 
-def tracks_figure(records, kinds=("goal", "velocity"), limit: int = 12):
+def kinds_of(records) -> tuple[str, ...]:
+    """Kinds of the tasks in ``records``, in the order of ``tasks.KINDS``."""
+    return tuple(kind for kind in KINDS if any(len(of_kind(record, kind)) for record in records))
+
+
+def tracks_figure(records, kinds=(), limit: int = 12):
     """One panel per kind of task: the rewarded channel over simulated time, its target dashed.
 
     Args:
         records: ``RolloutRecord`` values, e.g. one per training seed; each is drawn thin.
-        kinds: panels, names in ``tasks.KINDS``.
+        kinds: panels, names in ``tasks.KINDS``; by default all that there are tasks of.
         limit: most tasks per panel; where there are more, evenly spaced ones by target are drawn.
     """
+    kinds = kinds or kinds_of(records)
     with style():
         figure, axes = new_figure(len(kinds))
         for panel, kind in zip(axes, kinds, strict=True):
@@ -50,15 +49,12 @@ def tracks_figure(records, kinds=("goal", "velocity"), limit: int = 12):
 
 
 def _draw(panel, records, kind: str, limit: int) -> None:
-    channel = CHANNELS.index(next(family.channel for family in FAMILIES if family.kind == kind))
-    unit = KIND_UNIT[kind]
     labelled = {}
     for record in records:
         for simulation in _spread(record, of_kind(record, kind), limit):
             family, target = int(record.tasks.family[simulation]), float(record.tasks.target[simulation])
             colour = _colour(record, family, target)
-            values = record.task_state[:, simulation, channel]
-            values = np.abs(values) if kind == "jump" else values
+            values = controlled_value(np.asarray(family), record.task_state[:, simulation])
             seconds = np.arange(len(values)) * record.control_dt_s
             if kind in ("velocity", "jump"):
                 panel.plot(seconds, values, color=colour, alpha=0.13, linewidth=0.5, rasterized=True)
@@ -68,9 +64,9 @@ def _draw(panel, records, kind: str, limit: int) -> None:
             labelled[target] = colour
     last = max((len(record.task_state) - 1) * record.control_dt_s for record in records)
     _targets(panel, labelled, last)
-    panel.set_title(_TITLE[kind])
+    panel.set_title(f"{KIND_QUANTITY[kind].capitalize()} tasks")
     panel.set_xlabel("simulated time (s)")
-    panel.set_ylabel(f"{_LABEL[kind]} ({unit})")
+    panel.set_ylabel(f"{KIND_QUANTITY[kind]} ({KIND_UNIT[kind]})")
     panel.set_xlim(0.0, last)
     _frame(panel, list(labelled))
 

@@ -5,7 +5,7 @@ import viser
 
 from reinfer.tasks import FAMILIES, FAMILY_NAMES, family_index
 from reinfer.viewing.live.session import Session, Snapshot
-from reinfer.viewing.style import KIND_UNIT, family_label
+from reinfer.viewing.style import KIND_QUANTITY, KIND_UNIT, family_label
 
 #: What the routes of ``cli.view`` are called on the page; the oracle by what it is.
 ROUTE_LABELS = {"toy": "toy agent, frozen", "relearned": "relearned on the robot", "oracle": "oracle, TOLD the task"}
@@ -13,7 +13,7 @@ ROUTE_LABELS = {"toy": "toy agent, frozen", "relearned": "relearned on the robot
 #: What the buttons of time say.
 PAUSE, GO_ON, STEP = "pause", "go on", "one step"
 
-_QUANTITY = {"goal": "distance", "velocity": "speed", "stand": "pitch", "jump": "|vertical speed|"}
+_QUANTITY = KIND_QUANTITY | {"goal": "distance"}
 
 
 class Controls:

@@ -10,9 +10,17 @@ from reinfer.viewing.live.chart import WIDTH, Chart, svg, text
 from reinfer.viewing.live.history import SPAN_S, History, Series
 from reinfer.viewing.live.latent_map import LatentMap
 from reinfer.viewing.live.session import Snapshot
-from reinfer.viewing.style import FAMILY_COLOUR, INK, KIND_UNIT, PALE, PAPER, SOFT_INK, family_colour, family_label
-
-_CHART_TITLE = {"goal": "position, m", "velocity": "speed, m/s", "stand": "pitch, rad", "jump": "|vertical speed|, m/s"}
+from reinfer.viewing.style import (
+    FAMILY_COLOUR,
+    INK,
+    KIND_QUANTITY,
+    KIND_UNIT,
+    PALE,
+    PAPER,
+    SOFT_INK,
+    family_colour,
+    family_label,
+)
 
 #: Latents drawn as a trail.
 _TRAIL = 16
@@ -142,7 +150,7 @@ def _targets(series: Series, kind: str, told: bool, last: bool) -> str:
     low, high = float(bounds.min()), float(bounds.max())
     pad = max(0.12 * (high - low), 0.25)
     chart = Chart(
-        _CHART_TITLE[kind],
+        f"{KIND_QUANTITY[kind]}, {KIND_UNIT[kind]}",
         low - pad,
         high + pad,
         SPAN_S,

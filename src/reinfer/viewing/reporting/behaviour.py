@@ -4,8 +4,8 @@ from reinfer.viewing import page
 from reinfer.viewing.belief import belief_figure
 from reinfer.viewing.reporting.evidence import Evidence, absent, by_rows
 from reinfer.viewing.stride import stride_figure
-from reinfer.viewing.style import data_uri, svg_of
-from reinfer.viewing.tracks import tracks_figure
+from reinfer.viewing.style import KIND_QUANTITY, data_uri, svg_of
+from reinfer.viewing.tracks import kinds_of, tracks_figure
 
 
 def clips(evidence: Evidence) -> str:
@@ -32,16 +32,17 @@ def tracks(evidence: Evidence) -> str:
         made_by = "reinfer transfer --out transfer"
         return absent("Every target", "records of the rollouts", made_by) if evidence.contest else ""
     seeds = len(evidence.records)
+    captions = {"goal": f"Position over time; dashed: the goals. {_lines_of(seeds)}"} | {
+        kind: f"{KIND_QUANTITY[kind].capitalize()} over time, averaged over half a second, about a gait cycle; pale: "
+        "as it is. Dashed: the targets."
+        for kind in ("velocity", "jump")
+    }
     figures = [
-        page.figure(svg_of(tracks_figure(evidence.records, (kind,))), caption)
-        for kind, caption in (
-            ("goal", f"Position over time; dashed: the goals. {_lines_of(seeds)}"),
-            (
-                "velocity",
-                "Speed over time, averaged over half a second, about a gait cycle; pale: as it is. Dashed: "
-                "the targets.",
-            ),
+        page.figure(
+            svg_of(tracks_figure(evidence.records, (kind,))),
+            captions.get(kind, f"{KIND_QUANTITY[kind].capitalize()} over time; dashed: the targets."),
         )
+        for kind in kinds_of(evidence.records)
     ]
     return page.section(
         "Every target",

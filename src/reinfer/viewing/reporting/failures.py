@@ -5,7 +5,7 @@ from reinfer.viewing import page
 from reinfer.viewing.contest_table import percent
 from reinfer.viewing.reporting.evidence import Evidence
 from reinfer.viewing.style import KIND_UNIT, svg_of, task_label
-from reinfer.viewing.tracks import of_kind, pick, tracks_figure
+from reinfer.viewing.tracks import kinds_of, pick, tracks_figure
 
 #: Failures shown.
 _WORST = 5
@@ -75,8 +75,7 @@ def _worst_tracks(evidence: Evidence, worst: list[int]) -> list[str]:
     records = [pick(record, worst) for record in evidence.records]
     if not records:
         return []
-    kinds = [kind for kind in ("goal", "velocity") if len(of_kind(records[0], kind))]
     return [
         page.figure(svg_of(tracks_figure(records, (kind,))), "Tracks of the tasks in this table; dashed: the targets.")
-        for kind in kinds
+        for kind in kinds_of(records)
     ]

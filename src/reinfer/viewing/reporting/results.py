@@ -114,6 +114,7 @@ def contest(evidence: Evidence) -> str:
         page.table(head, rows),
         _interval(contest),
         _published(evidence.body),
+        _held(contest),
         _over_time(contest),
         _sources(evidence.body),
         page.command(
@@ -155,10 +156,33 @@ def _interval(contest: dict) -> str:
     )
 
 
+def _held(contest: dict) -> str:
+    """Stands and jumps, of contests that have them: ours and the comparators'."""
+    if not {"stand", "jump"} <= set(contest):
+        return ""
+    head = [("", False), ("stands: error", True), ("settled", True), ("jumps: error of the peak", True)]
+    rows = []
+    for name, prefix, result in _agents(contest):
+        cells = [page.cell(name)]
+        for kind, key, text in (
+            ("stand", "settled_error_rad", "{:.3f} rad".format),
+            ("stand", "settled_fraction", percent),
+            ("jump", "peak_relative_error", percent),
+        ):
+            value = result[kind][key]
+            cells.append(page.cell(text(value), number=True, key=f"{prefix}{kind}.{key}", value=value))
+        rows.append(("ours" if not prefix else "aside", cells))
+    return page.table(head, rows)
+
+
+def _agents(contest: dict) -> list[tuple[str, str, dict]]:
+    """(name, start of its keys, results) of ours and of the comparators."""
+    others = [(name, f"{key}.", contest[key]) for key, name, *_ in COMPARATORS if contest.get(key)]
+    return [("reinfer", "", contest), *others]
+
+
 def _over_time(contest: dict) -> str:
     """How fast: errors at fixed simulated times, ours and the comparators'."""
-    agents = [("reinfer", "", contest)]
-    agents += [(name, f"{key}.", contest[key]) for key, name, *_ in COMPARATORS if contest.get(key)]
     lines = []
     for kind, what, unit in (("position", "distance to the goal", "m"), ("velocity", "speed error", "m/s")):
         times = sorted(contest[kind].get("error_at_s", {}), key=float)
@@ -166,7 +190,7 @@ def _over_time(contest: dict) -> str:
             continue
         head = [(f"{what} ({unit}) after", False), *((f"{seconds} s", True) for seconds in times)]
         rows = []
-        for name, prefix, result in agents:
+        for name, prefix, result in _agents(contest):
             found = result[kind].get("error_at_s", {})
             cells = [page.cell(name)]
             cells += [
