@@ -2,13 +2,20 @@
 
 import numpy as np
 
-from reinfer.tasks import make_tasks, reward
+from reinfer.tasks import FAMILY_NAMES, make_tasks, reward
 from reinfer.transfer.record import RolloutRecord
 
 STANDARD_TASKS = (
     *(("goal_forward" if x > 0 else "goal_backward", x) for x in (9.02, 5.10, 3.14, -3.14, -5.10, -9.02)),
     *(("velocity_forward" if v > 0 else "velocity_backward", v) for v in (2.35, 1.75, 1.15, -1.15, -1.75, -2.35)),
 )
+
+
+def holding(steps: int = 20) -> RolloutRecord:
+    """A record of a stand and a jump, by an agent that knows all families and believes in each alike."""
+    some = rollout(pairs=STANDARD_TASKS[:2], steps=steps)
+    tasks = make_tasks([("stand_front", 0.5), ("jump", 2.0)])
+    return some._replace(tasks=tasks, family_probability=np.full((steps, 2, len(FAMILY_NAMES)), 1 / len(FAMILY_NAMES)))
 
 
 def rollout(seed: int = 0, pairs=STANDARD_TASKS, steps: int = 120, blur: float = 0.02) -> RolloutRecord:

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Ellipse
 from synthetic_results import NaiveToy
-from synthetic_rollouts import rollout
+from synthetic_rollouts import holding, rollout
 
 from reinfer.inference.mixture import MixtureConfig, export_prior, fit, init_state
 from reinfer.runs import random
@@ -94,6 +94,15 @@ def test_tracks_of_many_tasks_are_thinned_but_reach_the_extremes():
     targets = sorted(line.get_ydata()[0] for line in lines(panel, "target"))
     assert len(targets) == 8
     assert (targets[0], targets[-1]) == pytest.approx((0.2, 6.1))
+
+
+def test_tracks_have_a_panel_per_kind_of_task():
+    record = holding()
+    record.task_state[:, 1, 4] = -1.5
+    pitch, jump = tracks_figure([record]).axes
+    assert "(rad)" in pitch.get_ylabel() and "(m/s)" in jump.get_ylabel()
+    # What counts is the size of the vertical speed.
+    assert lines(jump, "track")[0].get_ydata() == pytest.approx(1.5)
 
 
 def test_picked_tasks_keep_their_own_data():

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 import synthetic_results
-from synthetic_rollouts import rollout
+from synthetic_rollouts import holding, rollout
 
 from reinfer.viewing.anchors import HALF_CHEETAH
 from reinfer.viewing.contest_table import contest_rows
@@ -166,3 +166,16 @@ def test_intervals_and_falls_are_shown(contest):
     low, high = results["position"]["settled_error"]["interval"]
     assert f"({low:.3f}\N{EN DASH}{high:.3f})" in text
     assert "4.2 % of all episodes had a fall, in 1 of 12 tasks." in text and ">1.5 s<" in text
+
+
+def test_stands_and_jumps_are_reported(contest):
+    held = {
+        "stand": {"settled_error_rad": 0.0123, "settled_fraction": 1.0},
+        "jump": {"peak_relative_error": 0.0456, "settled_fraction": 0.5},
+    }
+    results = json.loads(json.dumps(contest[0])) | held | {"by_task": []}
+    for name in ("oracle", "random", "zero"):
+        results[name] |= held
+    text = report_html(Evidence("x", "half_cheetah", results, records=[holding()]))
+    assert text.count(">0.012 rad<") == text.count(">4.6 %<") == 4
+    assert "Pitch over time" in text and "Vertical speed over time" in text

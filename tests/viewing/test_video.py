@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 from PIL import Image
-from synthetic_rollouts import STANDARD_TASKS, rollout
+from synthetic_rollouts import STANDARD_TASKS, holding, rollout
 
 from reinfer.bodies import robot
 from reinfer.runs.errors import ConfigError, RunError
@@ -46,6 +46,14 @@ def test_video_shorter_than_asked_and_wrong_simulation(tmp_path):
     with pytest.raises(ConfigError, match="simulation: 12 is not in the record; allowed: 0 to 11"):
         write_video(tmp_path / "clip.mp4", record, [12])
     assert not list(tmp_path.iterdir())
+
+
+def test_stands_and_jumps_are_shown_with_the_probabilities_of_all_families():
+    record = holding(steps=3)
+    for simulation in (0, 1):
+        first, *_, last = frames(record, simulation)
+        assert first.size == last.size == (WIDTH, HEIGHT)
+    assert Panel("half cheetah", record, 0, 0.1).at(0.1).size == (PANEL, HEIGHT)
 
 
 def test_gif_is_smaller_and_slower_and_loops(tmp_path):
