@@ -8,8 +8,6 @@ import sys
 import gymnasium
 import numpy as np
 
-import reinfer.simulation  # noqa: F401 (registers the environments)
-
 
 def make_environment(name: str):
     """As ``make_env`` of CleanRL's continuous-control files."""
@@ -25,7 +23,7 @@ def make_environment(name: str):
 
 def main(steps: int) -> None:
     """Act at random in four copies."""
-    vector = gymnasium.vector.SyncVectorEnv([make_environment("reinfer/HopperTasks-v0")] * 4)
+    vector = gymnasium.vector.SyncVectorEnv([make_environment("reinfer.simulation:reinfer/HopperTasks-v0")] * 4)
     vector.reset(seed=0)
     vector.action_space.seed(0)
     finished = []

@@ -14,6 +14,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import gymnasium
 import pytest
 import tiny_presets
 
@@ -152,6 +153,10 @@ def test_a_page_makes_what_it_uses(page):
 def test_every_piece_of_python_works(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     examples = [path.read_text() for path in (ROOT / "examples").rglob("*.py")]
+    # As in a process that has not imported it: what a page does not import is not registered.
+    monkeypatch.delitem(sys.modules, "reinfer.simulation", raising=False)
+    for name in [name for name in gymnasium.registry if name.startswith("reinfer/")]:
+        monkeypatch.delitem(gymnasium.registry, name)
     for piece in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         indented = ["".join(f"{indent}{line}" for line in piece.splitlines(True)) for indent in ("", "    ")]
         if any(text in example for text in indented for example in examples):
