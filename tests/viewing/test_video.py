@@ -56,6 +56,15 @@ def test_stands_and_jumps_are_shown_with_the_probabilities_of_all_families():
     assert Panel("half cheetah", record, 0, 0.1).at(0.1).size == (PANEL, HEIGHT)
 
 
+def test_labels_of_arrows_stay_in_the_picture():
+    canvas = Canvas(480, 540)
+    Scene(canvas, 78, 436, 3.2).speeds(
+        0.0, [(0.5, "#000000", "short", True), (-2.0, "#000000", "speed -2.00 m/s", True)]
+    )
+    assert [anchor for *_, anchor in canvas._texts] == ["lm", "lm"]
+    assert all(0 < at[0] < 480 for at, *_ in canvas._texts)
+
+
 def test_gif_is_smaller_and_slower_and_loops(tmp_path):
     path = tmp_path / "clip.gif"
     write_video(path, rollout(steps=12), [1], 0.6)

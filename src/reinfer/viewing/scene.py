@@ -2,7 +2,7 @@
 
 import math
 
-from reinfer.viewing.canvas import Canvas
+from reinfer.viewing.canvas import Canvas, font
 from reinfer.viewing.skeleton import Shape
 from reinfer.viewing.style import INK, PAPER, SOFT_INK
 
@@ -113,7 +113,11 @@ class Scene:
             else:
                 self.canvas.dashes((start, y), (tip, y), colour, 2.5)
             self.canvas.polygon([(tip + 10 * way, y), (tip, y - 7), (tip, y + 7)], colour)
-            self.canvas.text((tip + 18 * way, y), label, colour, 13, solid, "lm" if way > 0 else "rm")
+            at, side = tip + 18 * way, way
+            if not 0 < at + way * font(13, solid).getlength(label) < self.canvas.width:
+                # Behind the arrow where there is no room ahead of it.
+                at, side = start - 10 * way, -way
+            self.canvas.text((at, y), label, colour, 13, solid, "lm" if side > 0 else "rm")
         self.canvas.line([(start, self.top + 24), (start, self.top + 20 + 24 * len(arrows))], SOFT_INK, 1)
 
     def _out_of_view(self, x: float, y: float, colour: str, label: str) -> bool:
