@@ -22,8 +22,8 @@ from reinfer.viewing.tracks import GAIT_CYCLE_S
 HEADER, CHART = 92, 104
 _LEFT, _BELIEF, _NUMBERS = 18, 300, 708
 
-#: Most families whose probabilities are written out below their bars; more would overlap.
-_WITH_NUMBERS = 4
+#: Most families whose probabilities, and whose names, are written out below their bars; more would overlap.
+_WITH_NUMBERS, _WITH_NAMES = 4, 7
 
 
 class Header:
@@ -61,7 +61,8 @@ class Header:
             canvas.box(left, 57, left + width, 64, PALE, 3)
             if share > 0.03:
                 canvas.box(left, 57, left + max(width * share, 6), 64, FAMILY_COLOUR[name], 3)
-            canvas.text((left, 80), _short(name), SOFT_INK, 10)
+            if len(probability) <= _WITH_NAMES:
+                canvas.text((left, 80), _short(name), SOFT_INK, 10)
             if len(probability) <= _WITH_NUMBERS:
                 canvas.text((left + width, 80), f"{100 * share:.0f} %", INK, 10, index == likely, "rs")
         canvas.text((_NUMBERS, 48), f"{seconds:.1f} s", INK, 18, True)
