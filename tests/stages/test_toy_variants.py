@@ -24,7 +24,7 @@ SMALL = dataclasses.replace(
     TINY,
     iterations=2,
     latent=4,
-    policy_episodes=4,
+    policy_episodes=8,
     policy_starts=1,
     horizon=1,
     mixture_points=64,
@@ -115,9 +115,9 @@ def test_tasks_are_drawn_in_one_direction_and_balanced_where_asked():
 
 
 def test_pcgrad_needs_families_of_equal_share():
-    with pytest.raises(ConfigError, match="policy_episodes: 6 .* multiple of the 4 families"):
-        ToyStage(dataclasses.replace(SMALL, pcgrad=True, policy_episodes=6))
-    ToyStage(dataclasses.replace(SMALL, pcgrad=True, policy_episodes=6, directions="forward"))
+    with pytest.raises(ConfigError, match="policy_episodes: 12 .* multiple of 8, for 4 families"):
+        ToyStage(dataclasses.replace(SMALL, pcgrad=True, policy_episodes=12))
+    ToyStage(dataclasses.replace(SMALL, pcgrad=True, policy_episodes=12, directions="forward"))
 
 
 @pytest.mark.parametrize(

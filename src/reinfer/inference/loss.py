@@ -30,7 +30,7 @@ KNOWN = 5
 
 
 class Episodes(NamedTuple):
-    """Stretches of B episodes: ``tasks`` (B,), ``rows`` (B, T, R) and the toy's ``actions`` (B, T, A)."""
+    """Stretches of episodes: ``tasks`` (B,), ``rows`` (B, T, R) and the toy's ``actions`` (B, T, A)."""
 
     tasks: Tasks
     rows: jax.Array
@@ -60,9 +60,17 @@ def robust(error, width: float):
 
 
 def inference_loss(
-    inference: Inference, episodes: Episodes, prior: MixturePrior, key, weights: Weights, scale: TargetScale
+    inference: Inference,
+    episodes: Episodes,
+    prior: MixturePrior,
+    key,
+    weights: Weights,
+    scale: TargetScale,
+    stretches: int = 1,
 ):
-    """Mean loss over all beliefs of ``episodes`` and its parts, {name: scalar}."""
+    """Mean loss over all beliefs of ``episodes`` and its parts, {name: scalar}.
+
+    Of every episode there are so many ``stretches``, the first of all before the second of all."""
     draw_key, step_key = jax.random.split(key)
     posterior = encode_prefixes(inference.encoder, episodes.rows)
     noise = jax.random.normal(draw_key, posterior.mean.shape)
@@ -85,7 +93,7 @@ def inference_loss(
     reward_error, state_error = _decoding_errors(inference, episodes, draw, step_key)
     divergence = kl_to_mixture(mean, log_variance, prior, draw).mean()
 
-    drift = _drift(posterior.mean)
+    drift = _drift(posterior.mean, stretches)
     loss = (
         weights.family * cross_entropy
         + weights.target * (robust(log_error, weights.tolerance).mean(0) @ weight)
@@ -110,15 +118,16 @@ def _belief_weights(count: int, last: float):
     return weight / jnp.sum(weight)
 
 
-def _drift(mean):
+def _drift(mean, stretches: int):
     """Share of the variance of latents ``mean`` (B, T + 1, D) that lies within episodes once tasks are known.
 
     What a task is does not depend on what is done about it. Latents that tell approaching a target from resting at it
     fall into two clusters per family, with nothing in between.
     """
     known = mean[:, min(KNOWN, mean.shape[1] - 1) :]
-    within = jnp.square(known - known.mean(1, keepdims=True)).mean((0, 1)).sum()
-    return within / (jnp.square(known - known.mean((0, 1))).mean((0, 1)).sum() + 1e-6)
+    known = known.reshape(stretches, -1, *known.shape[1:])
+    within = jnp.square(known - known.mean((0, 2), keepdims=True)).mean((0, 1, 2)).sum()
+    return within / (jnp.square(known - known.mean((0, 1, 2))).mean((0, 1, 2)).sum() + 1e-6)
 
 
 def _decoding_errors(inference: Inference, episodes: Episodes, latent, key):

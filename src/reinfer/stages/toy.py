@@ -46,6 +46,9 @@ from reinfer.runs.errors import ConfigError
 from reinfer.stages.toy_contexts import DIRECTIONS, TaskDraw, behaviour_episodes, policy_episodes
 from reinfer.tasks import JUMP, Tasks
 
+#: How many windows are cut of an episode of the agent that inference learns from.
+OWN_STRETCHES = 2
+
 
 @dataclass(frozen=True, slots=True)
 class ToyConfig:
@@ -72,7 +75,7 @@ class ToyConfig:
     latent: int = setting(8, "size of the latent task", low=1)
     behaviour_episodes: int = setting(128, "episodes of random behaviours per update", low=1)
     behaviour_length: int = setting(10, "their length in steps", low=1)
-    policy_episodes: int = setting(32, "episodes of the agent per update", low=1)
+    policy_episodes: int = setting(32, "episodes of the agent per update", low=2)
     policy_length: int = setting(64, "their length in steps", low=WINDOW)
     policy_starts: int = setting(5, "visited states per episode from which the policy is improved", low=1)
     horizon: int = setting(3, "steps over which the policy is improved", low=1)
@@ -204,13 +207,13 @@ def update(learned: Learned, index, key, config: ToyConfig, prior: MixturePrior,
 
 
 def inference_gradient(
-    inference: Inference, episodes: Episodes, prior, key, weights: Weights, scale, config: ToyConfig
+    inference: Inference, episodes: Episodes, prior, key, weights: Weights, scale, config: ToyConfig, stretches: int = 1
 ):
     """Gradient of the loss on ``episodes`` and its parts; with PCGrad a gradient per family, of shares of the loss.
 
     The latter are stacked and sum to the gradient of the mean over families.
     """
-    slope = jax.grad(inference_loss, has_aux=True)
+    slope = jax.grad(partial(inference_loss, stretches=stretches), has_aux=True)
     if not config.pcgrad:
         return slope(inference, episodes, prior, key, weights, scale)
     # A balanced draw puts the families in turn.
@@ -248,21 +251,22 @@ def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: Tar
         policy = tie(policy, policy_mirrors(policy, TOYS[config.body]()))
     rows_key, loss_key = jax.random.split(keys[2])
     windows = cut_windows(rows_key, episodes)
-    gradient, _ = inference_gradient(inference, windows, prior, loss_key, weights, scale, config)
+    gradient, _ = inference_gradient(inference, windows, prior, loss_key, weights, scale, config, OWN_STRETCHES)
     return gradient, policy, optimiser, cost
 
 
 def cut_windows(key, episodes: Episodes) -> Episodes:
-    """As many steps as a window holds: from the start of half of the episodes, from a random moment of the others.
+    """Of half of the episodes as many steps as a window holds, from their start, and again from a random moment.
 
-    Only the latter show what an agent sees most of its life: that it has long been where it wants to be.
+    Only the latter show what an agent sees most of its life: that it has long been where it wants to be. Both together
+    tell that the task is still the same.
     """
-    count, length = episodes.rows.shape[:2]
+    count, length = episodes.rows.shape[0] // OWN_STRETCHES, episodes.rows.shape[1]
     offset = jax.random.randint(key, (count,), 0, length - WINDOW + 1)
-    offset = jnp.where(jnp.arange(count) < count // 2, 0, offset)
+    offset = jnp.concatenate([jnp.zeros_like(offset), offset])
     steps = (offset[:, None] + jnp.arange(WINDOW))[..., None]
-    rows, actions = (jnp.take_along_axis(leaf, steps, axis=1) for leaf in (episodes.rows, episodes.actions))
-    return Episodes(episodes.tasks, rows, actions)
+    tasks, *leaves = jax.tree.map(lambda leaf: jnp.concatenate([leaf[:count]] * OWN_STRETCHES), episodes)
+    return Episodes(tasks, *(jnp.take_along_axis(leaf, steps, axis=1) for leaf in leaves))
 
 
 def choose_starts(key, tasks: Tasks, visited, count: int):
@@ -328,10 +332,11 @@ class ToyStage:
         check_encoder(config.encoder, config.context_mode, config.hidden)
         draw = task_draw(config)
         check_prior(config.prior, config.mixture, len(draw.body.tasks.ranges))
-        for name in ("behaviour_episodes", "policy_episodes") if config.pcgrad else ():
-            if getattr(config, name) % draw.families:
+        shares = {"behaviour_episodes": draw.families, "policy_episodes": OWN_STRETCHES * draw.families}
+        for name, share in shares.items() if config.pcgrad else ():
+            if getattr(config, name) % share:
                 raise ConfigError(
-                    f"{name}: {getattr(config, name)} is not allowed with pcgrad; it must be a multiple of the"
+                    f"{name}: {getattr(config, name)} is not allowed with pcgrad; it must be a multiple of {share}, for"
                     f" {draw.families} families"
                 )
         # What no compiled program depends on is left out, so that such runs share the programs.
