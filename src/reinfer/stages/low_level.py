@@ -6,7 +6,7 @@ and the time limit end a trajectory for the purpose of credit but not its value;
 end.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import ALLOWED, robot
+from reinfer.bodies import robot
 from reinfer.control.calibration import calibrate
-from reinfer.control.commands import COMMAND_KINDS, feature_size, restrict
+from reinfer.control.commands import feature_size, restrict
 from reinfer.control.curriculum import Practice, no_practice, practised, ramped
 from reinfer.control.exercise import CRITIC_INPUTS, Demand, Exercise, Terms
 from reinfer.control.low_level_policy import KIND, LowLevelPolicy
@@ -32,110 +32,21 @@ from reinfer.control.ppo import (
     update,
 )
 from reinfer.runs import random
-from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.config import to_dict, validate
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ConfigError
 from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
+from reinfer.stages.low_level_settings import PRESETS, LowLevelConfig
+
+#: Of a stage module one may ask its presets.
+__all__ = ["PRESETS", "LowLevelConfig", "LowLevelStage"]
 
 #: Where annealing of the learning rate ends.
 FINAL_LEARNING_RATE = 2e-5
 
 #: Standard deviation of actions at the start: from nothing, and of a policy that is gone on from.
 FIRST_STD, RETURNING_STD = 0.6, 0.15
-
-
-@dataclass(frozen=True, slots=True)
-class LowLevelConfig:
-    """Everything a run of the low-level stage depends on."""
-
-    body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
-    timing: str | None = setting(None, "how physics is stepped: fast, stock, ...; None: the body's own")
-    kinds: tuple[str, ...] = setting(("goal", "velocity"), "kinds of command to learn", choices=COMMAND_KINDS)
-    start: str | None = setting(
-        None, "low-level policy to go on from: a run, a model folder or shipped:NAME; None: from nothing"
-    )
-    seed: int = setting(0, "seed of all randomness", low=0)
-    iterations: int = setting(1000, "updates in all", low=1)
-    simulations: int = setting(256, "copies of the body stepped at once", low=1)
-    horizon: int = setting(32, "control steps per simulation and update", low=2)
-    hidden: int = setting(128, "width of the two hidden layers of policy and value", low=1)
-    epochs: int = setting(4, "passes over each rollout", low=1)
-    minibatches: int = setting(4, "gradient steps per pass; must divide simulations x horizon", low=1)
-    discount: float = setting(0.98, "per control step", low=0.0, high=1.0)
-    trace: float = setting(0.95, "lambda of the advantage estimate", low=0.0, high=1.0)
-    target_kl: float = setting(0.01, "policy change aimed at per update, nats", low=1e-6)
-    highest_learning_rate: float = setting(1e-3, "bound on the steered learning rate, until annealing", low=1e-8)
-    entropy_weight: float = setting(0.002, "bonus on the log standard deviation, until annealing", low=0.0)
-    anneal_from: float = setting(0.5, "fraction of the run after which exploration fades", low=0.0, high=1.0)
-    relative_speed: bool = setting(False, "judge speeds relative to the target where far from it")
-    speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
-    speed_reserve: float = setting(1.0, "speeds are learned up to so many times the highest promised", low=1.0)
-    hard_commands: float = setting(
-        0.0, "share of commands drawn where bodies fall most often, until annealing", low=0.0, high=1.0
-    )
-    far_goals: float = setting(0.0, "share of goals that lie farther than a policy can see", low=0.0, high=1.0)
-    restless: float = setting(0.0, "share of episodes in which commands change all the time", low=0.0, high=1.0)
-    first_fall_cost: float = setting(0.0, "taken from the reward of a fall at the start", low=0.0)
-    last_fall_cost: float = setting(0.0, "the same at the end, and from when annealing begins", low=0.0)
-    final_std: float = setting(0.03, "standard deviation of actions at the end", low=1e-3)
-    moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
-    episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
-    calibration_rounds: int = setting(0, "how often speeds are measured at the end, and commands corrected", low=0)
-    threads: int = setting(0, "physics threads; 0 uses every core", low=0)
-
-
-#: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of what
-#: makes them fall, long runs, commands that change at any moment, and falls that cost what they spoil, more and more.
-_LEGGED = LowLevelConfig(
-    hard_commands=0.4,
-    far_goals=0.2,
-    restless=0.08,
-    first_fall_cost=25.0,
-    last_fall_cost=100.0,
-    final_std=0.08,
-    calibration_rounds=4,
-    iterations=3300,
-    discount=0.99,
-    relative_speed=True,
-    speed_ramp=0.4,
-    moving_starts=0.5,
-    target_kl=0.015,
-    anneal_from=0.6,
-)
-
-PRESETS = {
-    "default": LowLevelConfig(),
-    "quick": LowLevelConfig(iterations=250),
-    "multi": LowLevelConfig(kinds=COMMAND_KINDS, iterations=2500),
-    "walker2d": replace(_LEGGED, body="walker2d"),
-    # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly, and cannot brake
-    # where it is faster than anything it was ever asked for.
-    "hopper": replace(
-        _LEGGED,
-        body="hopper",
-        iterations=3300,
-        speed_reserve=1.25,
-        entropy_weight=0.006,
-        speed_ramp=0.5,
-        anneal_from=0.5,
-    ),
-    # It hardly ever falls; what it must learn is to keep to the line, at any speed.
-    "ant": LowLevelConfig(
-        body="ant",
-        iterations=1500,
-        relative_speed=True,
-        speed_ramp=0.3,
-        far_goals=0.2,
-        restless=0.08,
-        first_fall_cost=5.0,
-        last_fall_cost=25.0,
-        final_std=0.08,
-        target_kl=0.015,
-        anneal_from=0.6,
-        calibration_rounds=4,
-    ),
-}
 
 
 class LowLevelState(NamedTuple):
