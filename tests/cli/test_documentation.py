@@ -169,7 +169,7 @@ class Understood(BaseException):
     """Raised in place of carrying out a command."""
 
 
-def test_commands_of_the_readme_are_understood(monkeypatch):
+def test_commands_of_the_readme_and_within_sentences_are_understood(monkeypatch):
     real = parsing.tyro.cli
 
     def understand(*arguments, **options):
@@ -179,11 +179,15 @@ def test_commands_of_the_readme_are_understood(monkeypatch):
     found = re.findall(r"^    reinfer (.*?)(?:  +#.*)?$", (ROOT / "README.md").read_text(), re.MULTILINE)
     found = [command for line in found for command in re.split("; reinfer ", line)]
     assert len(found) > 15
-    for command in found:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        found += re.findall(r"`reinfer ([a-z][^`]*[^.`])`", page.read_text())
+    for command in dict.fromkeys(found):
         words = command.split()
+        if "--help" in words:
+            continue
         if words[0] == "train":
             train.read_training(words[1:])
-        elif "--help" not in words:
+        else:
             with monkeypatch.context() as patch, pytest.raises(Understood):
                 patch.setattr(parsing.tyro, "cli", understand)
                 main(words)
