@@ -34,6 +34,7 @@ from reinfer.inference.process_networks import (
     project,
 )
 from reinfer.runs import random
+from reinfer.runs.compilation import TRAINING_OPTIONS
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.process_contexts import (
@@ -62,20 +63,20 @@ class ProcessConfig:
     )
     bound: str = setting("elbo", "bound on the likelihood: evidence or importance-weighted (IWAE)", choices=BOUNDS)
     latent: int = setting(1, "size of the latent task", low=1, high=2)
-    iterations: int = setting(16, "logged rows", low=1)
-    updates: int = setting(250, "gradient steps per iteration", low=1)
-    tasks: int = setting(192, "tasks per update, each with a context of random walks", low=1)
-    own_tasks: int = setting(64, "of these, tasks that the agent plays too", low=1)
-    own_length: int = setting(40, "length of its episodes in steps", low=5)
+    iterations: int = setting(15, "logged rows", low=1)
+    updates: int = setting(200, "gradient steps per iteration", low=1)
+    tasks: int = setting(128, "tasks per update, each with a context of random walks", low=1)
+    own_tasks: int = setting(32, "of these, tasks that the agent plays too", low=1)
+    own_length: int = setting(32, "length of its episodes in steps", low=5)
     targets: int = setting(5, "targets per context", low=1)
-    samples: int = setting(8, "draws of the latent per context", low=1)
+    samples: int = setting(4, "draws of the latent per context", low=1)
     beta: float = setting(1.0, "weight of the divergence", low=0.0)
     deviation: float = setting(0.1, "standard deviation of decoded rewards and positions (m)", low=1e-3)
-    hidden: int = setting(48, "width of the encoder", low=4)
+    hidden: int = setting(32, "width of the encoder", low=4)
     decoder_hidden: int = setting(32, "width of the decoder", low=4)
     policy_hidden: int = setting(32, "width of the policy", low=4)
     horizon: int = setting(3, "steps over which the policy is improved", low=1)
-    starts: int = setting(4, "visited states per episode from which the policy is improved", low=1)
+    starts: int = setting(3, "visited states per episode from which the policy is improved", low=1)
     process_noise: float = setting(0.05, "noise of the toy on x (m) and vx (m/s) in own episodes", low=0.0)
     time_step_spread: float = setting(3.0, "spread of the distance per step in own episodes", low=0.0)
     inference_learning_rate: float = setting(3e-3, "peak learning rate of inference (Adam)", low=1e-8)
@@ -109,7 +110,7 @@ def make_optimisers(config: ProcessConfig) -> Optimisers:
     return Optimisers(optimiser(config.inference_learning_rate, 10.0), optimiser(config.policy_learning_rate, 0.5))
 
 
-_compiled = partial(jax.jit, static_argnames="config")
+_compiled = partial(jax.jit, static_argnames="config", compiler_options=TRAINING_OPTIONS)
 
 
 @_compiled
