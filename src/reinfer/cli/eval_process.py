@@ -1,8 +1,8 @@
 """``reinfer eval process``: a Neural Process on its one family, on the toy and as it is reused on robots.
 
-JSON keys: ``model``, ``toy`` (the figures of ``evaluation.process.evaluate_process``), ``seconds``, and under ``robots``,
-by body: ``told`` (a comparator that is told the goals), and under ``plays`` one row per number of control steps per
-sub-goal: ``steps_per_sub_goal``, ``context_stride``, and the figures of ``evaluation.process.measure``.
+JSON keys: ``model``, ``toy`` (the figures of ``evaluation.process.evaluate_process``), ``seconds``, and under
+``robots``, by body: ``told`` (a comparator that is told the goals), and under ``plays`` one row per number of control
+steps per sub-goal: ``steps_per_sub_goal``, ``context_stride``, and the figures of ``evaluation.process.measure``.
 """
 
 import json as json_format
@@ -96,8 +96,8 @@ def table(report: dict) -> list[str]:
     lines = [
         f"toy, {toy['n_tasks']} goals: return {toy['return_mean']:.1f} (told the goal: {toy['best_return']:.1f}), "
         f"steady error {toy['steady_error_m']:.3f} m",
-        f"  bound {toy['elbo']:.2f} of {toy['ceiling']:.2f} nats; R2 of latent and goal {toy['r2']:.4f}, rows in random "
-        f"order {toy['r2_random_order']:.4f}",
+        f"  bound {toy['elbo']:.2f} of {toy['ceiling']:.2f} nats; R2 of latent and goal {toy['r2']:.4f}, "
+        f"rows in random order {toy['r2_random_order']:.4f}",
     ]
     if report["robots"]:
         columns = ("steps", "R2", "error, m", "worst", "decisions", "ideal", "falls")

@@ -16,7 +16,7 @@ from reinfer.evaluation.toy import play_toy
 from reinfer.inference.agent import ToyAgent
 from reinfer.inference.context import ContextWindow
 from reinfer.inference.process_loss import Objective, ceiling, process_bound
-from reinfer.inference.process_networks import FAMILY, GOALS, HIGHEST_GOAL_M, ROWS
+from reinfer.inference.process_networks import FAMILY, GOALS, ROWS
 from reinfer.runs import random
 from reinfer.simulation import BatchSimulation
 from reinfer.stages.process_contexts import make_batch, random_walks, targets, walk_contexts
@@ -66,9 +66,7 @@ def _bound(agent: ToyAgent, seed: int) -> dict:
     keys = jax.random.split(random.key(seed, "process bound"), 5)
     tasks = GOALS.sample(keys[0], (BOUND_TASKS,))
     walks = random_walks(keys[1], tasks, published=True)
-    batch = make_batch(
-        *walk_contexts(keys[2], walks, tasks, published=True), *targets(keys[3], walks, tasks, TARGETS)
-    )
+    batch = make_batch(*walk_contexts(keys[2], walks, tasks, published=True), *targets(keys[3], walks, tasks, TARGETS))
     objective = Objective("context", "elbo", SAMPLES, 1.0, DEVIATION_M)
     bound, parts = jax.jit(process_bound, static_argnums=3)(agent.params.inference, batch, keys[4], objective)
     found = {name: float(parts[name]) for name in ("reward_error", "state_error")}

@@ -30,8 +30,9 @@ KIND = "toy_agent"
 
 class Architecture(NamedTuple):
     """How one kind of agent infers and acts. ``template(config)`` has the structure and shapes of its parameters;
-    ``forgetting`` infers as ``infer`` does, from the rows since the task last changed (None where it cannot); ``width``:
-    rows of context it reads by default; ``only``: the one family it knows, if it does not know all of its toy."""
+    ``forgetting`` infers as ``infer`` does, from the rows since the task last changed (None where it cannot);
+    ``width``: rows of context it reads by default; ``only``: the family it knows, if it does not know all of its toy.
+    """
 
     template: Callable[[dict], Any]
     infer: Callable[[Any, ContextWindow], Belief]
@@ -181,7 +182,7 @@ class ToyAgent:
             raise ArtifactError(f"{folder}: architecture {name!r} is not known; allowed: {allowed}")
         only = ARCHITECTURES[name].only
         if only and not partial:
-            raise ArtifactError(f"{folder} holds an agent that knows only {only}; one that knows all families is needed")
+            raise ArtifactError(f"{folder}: the agent knows only {only}; one that knows all families is needed")
         sizes = model.config["sizes"]
         if sizes.get("body", Toy1d.name) not in TOYS:
             raise ArtifactError(f"{folder}: toy {sizes['body']!r} is not known; allowed: {', '.join(TOYS)}")

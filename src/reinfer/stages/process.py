@@ -250,9 +250,7 @@ class ProcessStage:
     def agent(self, state: ProcessState) -> ToyAgent:
         """The agent in ``state``."""
         config = self.config
-        latent, goal = map(
-            np.asarray, line_points(state.inference, random.key(config.seed, "line"), self.compiled)
-        )
+        latent, goal = map(np.asarray, line_points(state.inference, random.key(config.seed, "line"), self.compiled))
         inputs = np.column_stack([latent, np.ones(len(latent))])
         *weight, bias = np.linalg.lstsq(inputs, goal, rcond=None)[0].astype(np.float32)
         line = Layer(jnp.array(weight)[:, None], jnp.array([bias]))
