@@ -38,11 +38,15 @@ _CHANNELS = len(LINE_ROWS.channels)
 _X = LINE_ROWS.channels.index("x")
 #: Columns of a row that the family is about: x, reward, x'.
 PROJECTED = np.array([_X, _CHANNELS, _CHANNELS + 1 + _X])
-_FEATURES = 5
+_FEATURES = 7
 
 
 class ProcessEncoder(NamedTuple):
-    """Embedding of a row (5-H-H), GRU (H), a perceptron (H+5)-H-2D and a linear shortcut 5-D from the newest row."""
+    """Embedding of a row (7-H-H), GRU (H), a perceptron (H+9)-H-(1+2D), and a linear shortcut 1-D.
+
+    The shortcut is from where the goal is if the newest row is believed, on the side that the perceptron's first output
+    chooses: which side that is takes several rows to tell, how far away it is one.
+    """
 
     embedding: MLP
     gru: GRU
@@ -51,10 +55,12 @@ class ProcessEncoder(NamedTuple):
 
 
 class ProcessDecoder(NamedTuple):
-    """Perceptrons on (x, action, z): reward, and by how much the position changes."""
+    """Of (x, action, z): perceptrons and linear shortcuts beside them for the reward and for the displacement."""
 
     reward: MLP
+    reward_shortcut: Layer
     displacement: MLP
+    displacement_shortcut: Layer
 
 
 class ProcessNetworks(NamedTuple):
@@ -85,15 +91,22 @@ class ProcessAgent(NamedTuple):
 
 def init_process(key, hidden: int, decoder_hidden: int, latent: int) -> ProcessNetworks:
     """Fresh networks for a latent of size D = ``latent``."""
-    keys = jax.random.split(key, 6)
+    keys = jax.random.split(key, 8)
     encoder = ProcessEncoder(
         embedding=init_mlp(keys[0], (_FEATURES, hidden, hidden), weights=normal),
         gru=init_gru(keys[1], hidden, hidden),
-        readout=init_mlp(keys[2], (hidden + _FEATURES, hidden, 2 * latent), output_scale=0.3, weights=normal),
-        shortcut=init_mlp(keys[3], (_FEATURES, latent), weights=normal)[0],
+        readout=init_mlp(keys[2], (hidden + _FEATURES + 2, hidden, 1 + 2 * latent), output_scale=0.3, weights=normal),
+        shortcut=init_mlp(keys[3], (1, latent), weights=normal)[0],
     )
-    sizes = (2 + latent, decoder_hidden, decoder_hidden, 1)
-    decoder = ProcessDecoder(*(init_mlp(k, sizes, output_scale=0.3, weights=normal) for k in keys[4:]))
+    inputs = 2 + latent
+
+    def head(key):
+        return init_mlp(key, (inputs, decoder_hidden, 1), output_scale=0.3, weights=normal)
+
+    def shortcut(key):
+        return init_mlp(key, (inputs, 1), weights=normal)[0]
+
+    decoder = ProcessDecoder(head(keys[4]), shortcut(keys[5]), head(keys[6]), shortcut(keys[7]))
     return ProcessNetworks(encoder, decoder)
 
 
@@ -114,7 +127,8 @@ def project(rows) -> jax.Array:
 
 def encode(encoder: ProcessEncoder, rows, valid) -> Posterior:
     """Posterior (N, D) after the ``valid`` (N, L) of the projected rows (N, L, 3); padding comes first."""
-    features = _features(rows)
+    candidates = possible_goals(rows)
+    features = _features(rows, candidates)
     gates = project_inputs(encoder.gru, jax.nn.silu(apply_mlp(encoder.embedding, features, jax.nn.silu)))
 
     def step(hidden, row):
@@ -123,15 +137,23 @@ def encode(encoder: ProcessEncoder, rows, valid) -> Posterior:
 
     begin = jnp.zeros((rows.shape[0], encoder.gru.hidden_size))
     hidden, _ = jax.lax.scan(step, begin, (gates.swapaxes(0, 1), valid.T))
-    newest = features[:, -1] * valid[:, -1:]
-    output = apply_mlp(encoder.readout, jnp.concatenate([hidden, newest], axis=-1), jax.nn.silu)
-    mean, log_variance = jnp.split(output, 2, axis=-1)
-    mean = mean + newest @ encoder.shortcut.weight + encoder.shortcut.bias
+    inputs = (hidden, features[:, -1] * valid[:, -1:], _spread(candidates, valid))
+    output = apply_mlp(encoder.readout, jnp.concatenate(inputs, axis=-1), jax.nn.silu)
+    side, mean, log_variance = jnp.split(output, [1, 1 + (output.shape[-1] - 1) // 2], axis=-1)
+    side = jax.nn.sigmoid(side)
+    chosen = side * candidates[:, -1, :1] + (1.0 - side) * candidates[:, -1, 1:]
+    mean = mean + (chosen * valid[:, -1:]) @ encoder.shortcut.weight + encoder.shortcut.bias
     return Posterior(mean, bounded(log_variance))
 
 
-def _features(rows) -> jax.Array:
-    """Inputs (..., 5) of the encoder from projected rows (..., 3)."""
+def possible_goals(rows) -> jax.Array:
+    """The two goals (..., 2) that the reward of a projected row (..., 3) leaves, on the scale of ``MIDDLE_M``."""
+    reward, after = rows[..., 1], rows[..., 2]
+    return jnp.stack([after - reward, after + reward], axis=-1) / MIDDLE_M - 1.0
+
+
+def _features(rows, candidates) -> jax.Array:
+    """Inputs (..., 7) of the encoder from projected rows (..., 3)."""
     before, reward, after = jnp.moveaxis(rows, -1, 0)
     moved = after - before
     parts = (
@@ -141,17 +163,33 @@ def _features(rows) -> jax.Array:
         jnp.tanh(reward / _MOVE_M),
         jnp.tanh(moved / _LITTLE_M),
     )
-    return jnp.stack(parts, axis=-1)
+    return jnp.concatenate([jnp.stack(parts, axis=-1), candidates], axis=-1)
+
+
+def _spread(candidates, valid) -> jax.Array:
+    """How much each possible goal (N, L, 2) varies over the valid rows: its log standard deviation, scaled; (N, 2).
+
+    The true one does not vary. Spreads below 3 cm are all alike.
+    """
+    weight = valid[..., None] / jnp.maximum(valid.sum(1), 1)[:, None, None]
+    mean = (weight * candidates).sum(1, keepdims=True)
+    variance = (weight * jnp.square(candidates - mean)).sum(1)
+    return 0.25 * jnp.log(variance + 3e-5) + 1.0
 
 
 def decode(decoder: ProcessDecoder, position, action, latent) -> tuple[jax.Array, jax.Array]:
     """Reward (...,) and next position (...,), in metres, expected of ``action`` (...,) at ``position`` (...,) (m).
 
-    ReLU, since a distance has a kink at the goal.
+    A reward is the negative magnitude of what the network says: it is a distance, with a kink at the goal.
     """
     inputs = jnp.concatenate([position[..., None] / MIDDLE_M - 1.0, action[..., None], latent], axis=-1)
-    reward = MIDDLE_M * apply_mlp(decoder.reward, inputs, jax.nn.relu)[..., 0]
-    return reward, position + apply_mlp(decoder.displacement, inputs, jax.nn.relu)[..., 0]
+
+    def output(network, shortcut):
+        straight = inputs @ shortcut.weight + shortcut.bias
+        return (apply_mlp(network, inputs, jax.nn.relu) + straight)[..., 0]
+
+    reward = -MIDDLE_M * jnp.abs(output(decoder.reward, decoder.reward_shortcut))
+    return reward, position + output(decoder.displacement, decoder.displacement_shortcut)
 
 
 def process_action(policy: ProcessPolicy, state, posterior: Posterior) -> jax.Array:
