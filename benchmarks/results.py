@@ -289,7 +289,7 @@ def process() -> list[str]:
         *lines,
         f"`reinfer {COMMANDS['process']}`: goals in (0, 10] m, rewards -|x - g|,",
         "a Neural Process with one latent number ([how](how/process.md)). Robots: frozen encoder and toy policy, goals",
-        "from 1 to 9 m, 40 s, steady over the second half. A row of the context spans one sub-goal unless said",
+        "from 1 to 9 m, 20 s, steady over the second half. A row of the context spans one sub-goal unless said",
         "otherwise.",
         "",
         *process_lines(load("process")),

@@ -30,7 +30,7 @@ class EvalProcessOptions:
         ("5", "10"), "control steps per sub-goal; STEPSxSPAN: a row of the context spans so many sub-goals"
     )
     low: tuple[str, ...] = setting((), "low-level policies in place of the shipped ones, one per robot")
-    seconds: float = setting(40.0, "length of an episode on a robot", low=1.0)
+    seconds: float = setting(20.0, "length of an episode on a robot", low=1.0)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
     seed: int = setting(0, "of goals and starts", low=0)
     json: bool = setting(False, "print one JSON object")

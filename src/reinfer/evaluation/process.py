@@ -27,7 +27,7 @@ from reinfer.transfer import FixedStride, Hierarchy, OracleAgent, RolloutRecord,
 TOY_GOALS, TOY_STEPS, BOUND_TASKS, TARGETS, SAMPLES, DEVIATION_M = 200, 250, 2000, 5, 32, 0.1
 
 #: Robot: goals (m), evenly spaced, and when one counts as reached (m).
-ROBOT_GOALS_M, REACHED_M = np.linspace(1.0, 9.0, 33), 0.5
+ROBOT_GOALS_M, REACHED_M = np.linspace(1.0, 9.0, 17), 0.5
 
 _X = CHANNELS.index("x")
 

@@ -63,11 +63,11 @@ class ProcessConfig:
     )
     bound: str = setting("elbo", "bound on the likelihood: evidence or importance-weighted (IWAE)", choices=BOUNDS)
     latent: int = setting(1, "size of the latent task", low=1, high=2)
-    iterations: int = setting(15, "logged rows", low=1)
-    updates: int = setting(200, "gradient steps per iteration", low=1)
+    iterations: int = setting(12, "logged rows", low=1)
+    updates: int = setting(100, "gradient steps per iteration", low=1)
     tasks: int = setting(128, "tasks per update, each with a context of random walks", low=1)
     own_tasks: int = setting(32, "of these, tasks that the agent plays too", low=1)
-    own_length: int = setting(32, "length of its episodes in steps", low=5)
+    own_length: int = setting(24, "length of its episodes in steps", low=5)
     targets: int = setting(5, "targets per context", low=1)
     samples: int = setting(4, "draws of the latent per context", low=1)
     beta: float = setting(1.0, "weight of the divergence", low=0.0)
@@ -269,5 +269,5 @@ class ProcessStage:
 
 PRESETS = {
     "default": ProcessConfig(),
-    "quick": ProcessConfig(iterations=4, updates=150),
+    "quick": ProcessConfig(iterations=5),
 }
