@@ -137,7 +137,7 @@ def encode(encoder: ProcessEncoder, rows, valid) -> Posterior:
 
     begin = jnp.zeros((rows.shape[0], encoder.gru.hidden_size))
     hidden, _ = jax.lax.scan(step, begin, (gates.swapaxes(0, 1), valid.T))
-    inputs = (hidden, features[:, -1] * valid[:, -1:], _spread(candidates, valid))
+    inputs = (hidden, features[:, -1] * valid[:, -1:], _misfit(rows, candidates[:, -1], valid))
     output = apply_mlp(encoder.readout, jnp.concatenate(inputs, axis=-1), jax.nn.silu)
     side, mean, log_variance = jnp.split(output, [1, 1 + (output.shape[-1] - 1) // 2], axis=-1)
     side = jax.nn.sigmoid(side)
@@ -166,15 +166,15 @@ def _features(rows, candidates) -> jax.Array:
     return jnp.concatenate([jnp.stack(parts, axis=-1), candidates], axis=-1)
 
 
-def _spread(candidates, valid) -> jax.Array:
-    """How much each possible goal (N, L, 2) varies over the valid rows: its log standard deviation, scaled; (N, 2).
+def _misfit(rows, candidates, valid) -> jax.Array:
+    """By how much each goal (N, 2) that the newest row leaves fails to explain the rewards of the valid rows.
 
-    The true one does not vary. Spreads below 3 cm are all alike.
+    That is the logarithm of the mean error in metres, scaled, of shape (N, 2). The true one explains all of them; errors
+    below a centimetre are all alike.
     """
-    weight = valid[..., None] / jnp.maximum(valid.sum(1), 1)[:, None, None]
-    mean = (weight * candidates).sum(1, keepdims=True)
-    variance = (weight * jnp.square(candidates - mean)).sum(1)
-    return 0.25 * jnp.log(variance + 3e-5) + 1.0
+    goal = MIDDLE_M * (candidates[:, None] + 1.0)
+    error = jnp.abs(jnp.abs(rows[..., 2:] - goal) + rows[..., 1:2]) * valid[..., None]
+    return 0.5 * jnp.log(error.sum(1) / jnp.maximum(valid.sum(1), 1)[:, None] + 0.01) + 1.0
 
 
 def decode(decoder: ProcessDecoder, position, action, latent) -> tuple[jax.Array, jax.Array]:

@@ -79,7 +79,7 @@ class ProcessConfig:
     starts: int = setting(3, "visited states per episode from which the policy is improved", low=1)
     process_noise: float = setting(0.05, "noise of the toy on x (m) and vx (m/s) in own episodes", low=0.0)
     time_step_spread: float = setting(3.0, "spread of the distance per step in own episodes", low=0.0)
-    inference_learning_rate: float = setting(3e-3, "peak learning rate of inference (Adam)", low=1e-8)
+    inference_learning_rate: float = setting(5e-3, "peak learning rate of inference (Adam)", low=1e-8)
     policy_learning_rate: float = setting(2e-3, "peak learning rate of the policy (Adam)", low=1e-8)
 
 
