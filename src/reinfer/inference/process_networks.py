@@ -169,8 +169,8 @@ def _features(rows, candidates) -> jax.Array:
 def _misfit(rows, candidates, valid) -> jax.Array:
     """By how much each goal (N, 2) that the newest row leaves fails to explain the rewards of the valid rows.
 
-    That is the logarithm of the mean error in metres, scaled, of shape (N, 2). The true one explains all of them; errors
-    below a centimetre are all alike.
+    That is the logarithm of the mean error in metres, scaled, of shape (N, 2). The true one explains all of them;
+    errors below a centimetre are all alike.
     """
     goal = MIDDLE_M * (candidates[:, None] + 1.0)
     error = jnp.abs(jnp.abs(rows[..., 2:] - goal) + rows[..., 1:2]) * valid[..., None]
