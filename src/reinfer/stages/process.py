@@ -63,7 +63,7 @@ class ProcessConfig:
     )
     bound: str = setting("elbo", "bound on the likelihood: evidence or importance-weighted (IWAE)", choices=BOUNDS)
     latent: int = setting(1, "size of the latent task", low=1, high=2)
-    iterations: int = setting(12, "logged rows", low=1)
+    iterations: int = setting(20, "logged rows", low=1)
     updates: int = setting(100, "gradient steps per iteration", low=1)
     tasks: int = setting(128, "tasks per update, each with a context of random walks", low=1)
     own_tasks: int = setting(32, "of these, tasks that the agent plays too", low=1)
