@@ -18,7 +18,7 @@ from reinfer.inference.belief import Belief
 from reinfer.inference.context import LINE_ROWS, ContextWindow
 from reinfer.inference.readout import Posterior, bounded
 from reinfer.inference.recurrent import GRU, gru_step, init_gru, project_inputs
-from reinfer.tasks import GOAL, TaskDistribution, family_index
+from reinfer.tasks import GOAL, TaskDistribution
 
 #: The family, and the range of its parameter: goals in metres.
 FAMILY = "goal_forward"
@@ -217,7 +217,7 @@ def process_infer(params: ProcessAgent, window: ContextWindow) -> Belief:
     """The belief after a window: its family is certain, its target the goal that the latent stands for."""
     posterior = encode(params.inference.encoder, project(window.rows), window.valid)
     goal = posterior.mean @ params.goal.weight + params.goal.bias
-    only = jax.nn.one_hot(family_index(FAMILY), LINE_ROWS.families)
+    only = jax.nn.one_hot(LINE_ROWS.place(GOALS.families)[0], len(LINE_ROWS.families))
     return Belief(posterior.mean, posterior.log_variance, jnp.tile(only, (goal.shape[0], 1)), only * goal)
 
 

@@ -22,7 +22,7 @@ from reinfer.inference.process_networks import (
     process_action,
     project,
 )
-from reinfer.tasks import CHANNELS, GOAL, Tasks, distance_reward
+from reinfer.tasks import CHANNELS, GOAL, PLANE_CHANNELS, Tasks, distance_reward
 
 #: Steps of a walk, the variance (m^2) of its mean step and the mean of its spread (m), as published.
 WALK_STEPS, MEAN_VARIANCE, MEAN_SPREAD_M = 25, 0.05, 0.025
@@ -72,7 +72,7 @@ def random_walks(key, tasks: Tasks, published: bool) -> Walks:
         state = body.step(state, action[..., None])
         return state, state[..., _X]
 
-    entry = jnp.zeros((*shape, len(CHANNELS))).at[..., _X].set(begin)
+    entry = jnp.zeros((*shape, len(PLANE_CHANNELS))).at[..., _X].set(begin)
     _, position = jax.lax.scan(walk, entry, action)
     return Walks(jnp.moveaxis(jnp.concatenate([begin[None], position]), 0, -1), jnp.moveaxis(action, 0, -1))
 
