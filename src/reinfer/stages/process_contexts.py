@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from reinfer.bodies import Toy1d
-from reinfer.inference.context import ContextWindow, append, empty_window, make_rows
+from reinfer.inference.context import ContextWindow, append, empty_window
 from reinfer.inference.process_loss import ProcessBatch
 from reinfer.inference.process_networks import (
     HIGHEST_GOAL_M,
@@ -46,9 +46,8 @@ class Walks(NamedTuple):
 
 
 class OwnEpisodes(NamedTuple):
-    """Of B tasks: projected ``rows`` (B, T, 3), and the states (B, T, 6) and windows in which the agent decided."""
+    """Of B tasks over T steps: the states (B, T, 6) and windows in which the agent decided."""
 
-    rows: jax.Array
     state: jax.Array
     window: ContextWindow
 
@@ -114,7 +113,7 @@ def own_episodes(
     key, body: Toy1d, tasks: Tasks, encoder: ProcessEncoder, policy: ProcessPolicy, length: int
 ) -> OwnEpisodes:
     """Episodes of the agent itself, with exploration noise of random size, from the toy's start."""
-    keys = jax.random.split(key, 5)
+    keys = jax.random.split(key, 4)
     count = tasks.family.shape[0]
     variation = body.variation(keys[0], (count,))
     noise = jnp.exp(jax.random.uniform(keys[1], (count, 1), minval=np.log(0.002), maxval=np.log(0.2)))
@@ -125,9 +124,8 @@ def own_episodes(
         action = process_action(policy, state, encode(encoder, project(window.rows), window.valid))
         action = jnp.clip(action + noise * jax.random.normal(action_key, action.shape), -1.0, 1.0)
         following = body.step(state, action, body_key, variation)
-        gained = distance_reward(tasks, following)
-        row = project(make_rows(state, gained, following))
-        return (following, append(window, state, gained, following)), OwnEpisodes(row, state, window)
+        seen = append(window, state, distance_reward(tasks, following), following)
+        return (following, seen), OwnEpisodes(state, window)
 
     begin = (body.reset(keys[2], (count,)), empty_window(count, ROWS))
     _, episodes = jax.lax.scan(step, begin, jax.random.split(keys[3], length))
@@ -136,7 +134,7 @@ def own_episodes(
 
 def own_contexts(key, episodes: OwnEpisodes):
     """Contexts (B, C, 3) of random moments of the agent's own episodes, and how many rows of each count, (B,)."""
-    count, length = episodes.rows.shape[:2]
+    count, length = episodes.window.count.shape
     moment = jax.random.randint(key, (count,), 0, length)
     of_moment = jax.tree.map(lambda leaf: leaf[jnp.arange(count), moment], episodes.window)
     return project(of_moment.rows), of_moment.count
