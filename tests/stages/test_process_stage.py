@@ -33,16 +33,18 @@ def train(folder, name: str) -> int:
     return main(["train", "process", *options, *own])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_cache():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REINFER_COMPILATION_CACHE", "0")
+        yield
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> RunDirectory:
     folder = tmp_path_factory.mktemp("runs")
     assert train(folder, "whole") == 0
     return RunDirectory.open(folder / "process" / "whole")
-
-
-@pytest.fixture(autouse=True)
-def no_cache(monkeypatch):
-    monkeypatch.setenv("REINFER_COMPILATION_CACHE", "0")
 
 
 class Died(Exception):
