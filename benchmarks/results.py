@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from ablation_section import ablation_lines
+from process_section import process_lines
 from robustness_section import randomisation_lines, robustness_lines
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +36,7 @@ COMMANDS = {
     "change_toy": "eval change --body toy1d --seeds 3 --compare --json",
     "change_half_cheetah": "eval change --body half_cheetah --seeds 2 --json",
     "toy3dof": "eval toy --model shipped:toy3dof/seed0 --json",
+    "process": "eval process --body half_cheetah walker2d hopper --steps 1 1x10 5 10 --json",
 }
 #: Commands of a robot that stands and jumps too, left out by default until such models are shipped.
 MULTI = {
@@ -278,6 +280,23 @@ def all_families() -> list[str]:
     return [*lines, ""]
 
 
+def process() -> list[str]:
+    """The section on one family with a varying parameter."""
+    lines = ["## One family with a varying parameter", ""]
+    if missing("process"):
+        return lines + missing("process")
+    return [
+        *lines,
+        f"`reinfer {COMMANDS['process']}`: goals in (0, 10] m, rewards -|x - g|,",
+        "a Neural Process with one latent number ([how](how/process.md)). Robots: frozen encoder and toy policy, goals",
+        "from 1 to 9 m, 20 s, steady over the second half. A row of the context spans one sub-goal unless said",
+        "otherwise.",
+        "",
+        *process_lines(load("process")),
+        "",
+    ]
+
+
 def page() -> str:
     """docs/results.md."""
     head = "| | settled error, m | settled | windowed speed error | settled | integrated error, s | falls |"
@@ -368,7 +387,7 @@ def page() -> str:
             *change_rows(name),
             "",
         ]
-    return "\n".join(lines + ablation() + all_families())
+    return "\n".join(lines + ablation() + process() + all_families())
 
 
 def readme_table() -> str:

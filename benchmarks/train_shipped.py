@@ -39,6 +39,7 @@ def commands() -> dict[str, list[tuple[str, list[str]]]]:
             for body in STRIDE_BODIES
             for seed in SEEDS
         ],
+        "process": [("process/seed0", ["process"])],
         "multi": [
             ("toy3dof/seed0", ["toy", "--preset", "toy3dof"]),
             (f"{MULTI}/multi", ["low", "--body", MULTI, "--preset", "multi"]),

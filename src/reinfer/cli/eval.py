@@ -7,7 +7,7 @@ from reinfer.cli.parsing import parse
 from reinfer.runs.config import nearest, setting, validate
 from reinfer.runs.errors import ConfigError
 
-SUBJECTS = ("toy", "low", "transfer", "change", "robustness")
+SUBJECTS = ("toy", "low", "transfer", "change", "robustness", "process")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ def run(arguments: list[str]) -> int:
         from reinfer.cli.eval_robustness import run as eval_robustness
 
         return eval_robustness(rest)
+    if subject == "process":
+        from reinfer.cli.eval_process import run as eval_process
+
+        return eval_process(rest)
     if subject == "low":
         from reinfer.cli.eval_low import eval_low
 

@@ -15,9 +15,9 @@ from reinfer.runs.signals import Preempted
 
 #: Command -> what it does, in the order of the help text.
 COMMANDS = {
-    "train": "train a stage from nothing: toy, low or stride",
+    "train": "train a stage from nothing: toy, process, low, stride or high",
     "resume": "continue a run that was stopped or died",
-    "eval": "how good a model is: toy, low, transfer, change or robustness",
+    "eval": "how good a model is: toy, low, transfer, change, robustness or process",
     "transfer": "a robot whose task is unknown, moved by the toy's agent",
     "reproduce": "everything from nothing to the report; the same command again goes on where it stopped",
     "demo": "the shipped models at work on a robot, ending in a report",

@@ -9,6 +9,10 @@ from reinfer.runs.errors import ConfigError
 #: Stage -> (``module:class``, what it learns). Each module has ``PRESETS``, its configs by name.
 STAGES = {
     "toy": ("reinfer.stages.toy:ToyStage", "task inference and a policy on the toy"),
+    "process": (
+        "reinfer.stages.process:ProcessStage",
+        "one family with a varying parameter on the toy, by a Neural Process",
+    ),
     "low": ("reinfer.stages.low_level:LowLevelStage", "a body that follows commands"),
     "stride": (
         "reinfer.stages.stride:StrideStage",

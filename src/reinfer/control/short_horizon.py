@@ -7,6 +7,8 @@ settled belief is nearly optimal, and short enough to keep gradients through a r
 is not; nothing of them is learned here (``control.bouncing``).
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
@@ -43,13 +45,30 @@ def control_cost(
     reach = jnp.array([body.reach.get(kind, 1.0) for kind in range(len(KINDS))])[kind]
     layout = inference.encoder.layout
 
-    def step(moment, _):
-        state, seen = moment
-        belief = belief_of(inference, seen, scale)
-        following = body.step(state, policy_action(policy, body, state, belief))
+    def act(state, seen):
+        return policy_action(policy, body, state, belief_of(inference, seen, scale))
+
+    def see(seen, state, following):
+        return advance(inference.encoder, seen, make_rows(state, reward(tasks, following), following, layout))
+
+    def cost_of(following):
         error = -reward(tasks, following)
         cost = jnp.abs(tasks.target) * error / reach + RELATIVE_WEIGHT * jnp.minimum(error, HIGHEST_RELATIVE_ERROR)
-        seen = advance(inference.encoder, seen, make_rows(state, -error, following, layout))
-        return (following, seen), jnp.mean(jnp.where(kind == JUMP, 0.0, cost))
+        return jnp.where(kind == JUMP, 0.0, cost)
 
-    return jnp.mean(jax.lax.scan(step, (state, carry), length=horizon)[1])
+    return cost_ahead(act, see, cost_of, body, state, carry, horizon)
+
+
+def cost_ahead(act: Callable, see: Callable, cost_of: Callable, body: ToyBody, state, seen, horizon: int):
+    """Mean over N agents and ``horizon`` steps of ``cost_of(state reached)`` (N,), from states (N, 6).
+
+    ``seen`` is all an agent knows; its actions are ``act(state, seen)``, and after a step it knows
+    ``see(seen, state, state reached)``.
+    """
+
+    def step(moment, _):
+        state, seen = moment
+        following = body.step(state, act(state, seen))
+        return (following, see(seen, state, following)), jnp.mean(cost_of(following))
+
+    return jnp.mean(jax.lax.scan(step, (state, seen), length=horizon)[1])

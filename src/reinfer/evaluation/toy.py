@@ -1,5 +1,6 @@
 """How well an agent solves the toy's held-out tasks, and how soon it knows which task it is in."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -51,10 +52,18 @@ class Shift(NamedTuple):
     reward_noise: jax.Array
 
 
-def play_toy(agent: ToyAgent, tasks: Tasks, key, steps: int = HORIZON, shift: Shift | None = None) -> ToyEpisodes:
+def play_toy(
+    agent: ToyAgent,
+    tasks: Tasks,
+    key,
+    steps: int = HORIZON,
+    shift: Shift | None = None,
+    reward: Callable = reward,
+) -> ToyEpisodes:
     """One deterministic episode of each task (N,) on the agent's own toy, nominal unless ``shift`` says otherwise.
 
-    ``key`` draws the starts, and the noise. States and rewards returned are the true ones.
+    ``key`` draws the starts, and the noise. States and rewards returned are the true ones; ``reward`` is that of
+    ``tasks`` or another of its kind.
     """
     toy, layout = agent.body, agent.layout
     count = tasks.count

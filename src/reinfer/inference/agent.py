@@ -14,12 +14,13 @@ import numpy as np
 from reinfer.bodies import TOYS, Toy1d, ToyBody
 from reinfer.control.belief_policy import BeliefPolicy, init_policy, policy_action
 from reinfer.inference.belief import Belief, Inference, belief_of, explained_target
-from reinfer.inference.context import WINDOW, ContextWindow, RowLayout
+from reinfer.inference.context import WINDOW, ContextWindow, RowLayout, merge_rows
 from reinfer.inference.decoder import TargetScale, init_decoder
 from reinfer.inference.encoder import Carry, carry_of_window, init_encoder
 from reinfer.inference.forgetting import carry_since_change
 from reinfer.inference.melts_networks import melts_act, melts_infer, melts_template
 from reinfer.inference.mixture import MixturePrior, standard_normal_prior
+from reinfer.inference.process_networks import FAMILY, ROWS, process_act, process_infer, process_template
 from reinfer.runs import trees
 from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.runs.models import load_model, save_model
@@ -29,12 +30,16 @@ KIND = "toy_agent"
 
 class Architecture(NamedTuple):
     """How one kind of agent infers and acts. ``template(config)`` has the structure and shapes of its parameters;
-    ``forgetting`` infers as ``infer`` does, from the rows since the task last changed (None where it cannot)."""
+    ``forgetting`` infers as ``infer`` does, from the rows since the task last changed (None where it cannot);
+    ``width``: rows of context it reads by default; ``only``: the family it knows, if it does not know all of its toy.
+    """
 
     template: Callable[[dict], Any]
     infer: Callable[[Any, ContextWindow], Belief]
     forgetting: Callable[[Any, ContextWindow], Belief] | None
     act: Callable[[Any, ToyBody, jax.Array, Belief], jax.Array]
+    width: int = WINDOW
+    only: str | None = None
 
 
 class BeliefAgent(NamedTuple):
@@ -87,6 +92,7 @@ def _belief_act(params: BeliefAgent, body: ToyBody, state, belief: Belief) -> ja
 ARCHITECTURES = {
     "belief": Architecture(_belief_template, _belief_infer, _belief_forgetting, _belief_act),
     "melts": Architecture(melts_template, melts_infer, None, melts_act),
+    "process": Architecture(process_template, process_infer, None, process_act, width=ROWS, only=FAMILY),
 }
 
 
@@ -126,8 +132,10 @@ class ToyAgent:
         self.layout = RowLayout.of(self.body.tasks)
         self.remember()
 
-    def remember(self, width: int = WINDOW, forget: bool | None = None) -> "ToyAgent":
-        """Read the last ``width`` rows, and of these, if ``forget``, only those since the task last changed.
+    def remember(self, rows: int | None = None, forget: bool | None = None, stride: int = 1) -> "ToyAgent":
+        """Read the last ``rows`` rows, and of these, if ``forget``, only those since the task last changed.
+
+        With a ``stride``, each of the rows spans so many that were appended (``context.merge_rows``).
 
         By default an agent forgets where its architecture can: a changed task is found several times sooner and nothing
         is lost where tasks stay; inference then costs some five to ten times as much. Raises ConfigError where the
@@ -136,14 +144,15 @@ class ToyAgent:
         able = self._functions.forgetting is not None
         if forget and not able:
             raise ConfigError(f"forget: an agent of architecture {self.architecture!r} cannot tell a change")
-        self.width, self.forget = width, able if forget is None else forget
+        self.stride, self.forget = stride, able if forget is None else forget
+        self.width = stride * (self._functions.width if rows is None else rows)
         return self
 
     def infer(self, window: ContextWindow, forget: bool | None = None) -> Belief:
         """Beliefs (N,) after the rows of ``window``; pure, may be jitted. ``forget``: other than as agreed."""
         forget = self.forget if forget is None else forget
         infer = self._functions.forgetting if forget else self._functions.infer
-        return infer(self.params, window)
+        return infer(self.params, window if self.stride == 1 else merge_rows(window, self.stride, self.layout))
 
     def act(self, state, belief: Belief) -> jax.Array:
         """The toy's own action (N, A) in [-1, 1], deterministic, in task-space states (N, C)."""
@@ -161,13 +170,19 @@ class ToyAgent:
         )
 
     @classmethod
-    def load(cls, folder: Path | str) -> "ToyAgent":
-        """Read an exported model. Raises ArtifactError unless it is an intact toy agent of a known architecture."""
+    def load(cls, folder: Path | str, *, partial: bool = False) -> "ToyAgent":
+        """Read an exported model. Raises ArtifactError unless it is an intact toy agent of a known architecture.
+
+        One that knows only one of the families of its toy is refused too, unless it may be ``partial``.
+        """
         model = load_model(Path(folder), KIND)
         name = model.config.get("architecture")
         if name not in ARCHITECTURES:
             allowed = ", ".join(ARCHITECTURES)
             raise ArtifactError(f"{folder}: architecture {name!r} is not known; allowed: {allowed}")
+        only = ARCHITECTURES[name].only
+        if only and not partial:
+            raise ArtifactError(f"{folder}: the agent knows only {only}; one that knows all families is needed")
         sizes = model.config["sizes"]
         if sizes.get("body", Toy1d.name) not in TOYS:
             raise ArtifactError(f"{folder}: toy {sizes['body']!r} is not known; allowed: {', '.join(TOYS)}")

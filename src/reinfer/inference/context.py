@@ -119,3 +119,21 @@ def append(
         return ContextWindow(rows, count)
     where = jnp.asarray(where)
     return ContextWindow(jnp.where(where[:, None, None], rows, window.rows), jnp.where(where, count, window.count))
+
+
+def merge_rows(window: ContextWindow, stride: int, layout: RowLayout = LINE_ROWS) -> ContextWindow:
+    """The window in which every ``stride`` rows, counted from the newest, are one that spans them.
+
+    Such a row has the state before the oldest of them, the reward and the state reached of the newest. A body that
+    moves little between two rows so shows an encoder distances like those it was trained on. Groups at the old end may
+    have fewer rows. ``stride`` must divide the width of the window.
+    """
+    count, width, size = window.rows.shape
+    if width % stride:
+        raise ValueError(f"stride: {stride} does not divide the {width} rows of the window")
+    groups = window.rows.reshape(count, width // stride, stride, size)
+    begin = jnp.arange(width // stride) * stride
+    oldest = jnp.clip(window.first[:, None] - begin, 0, stride - 1)
+    before = jnp.take_along_axis(groups, oldest[..., None, None], axis=2)[:, :, 0]
+    is_before = jnp.arange(size) < len(layout.channels)
+    return ContextWindow(jnp.where(is_before, before, groups[:, :, -1]), -(-window.count // stride))

@@ -41,6 +41,7 @@ from reinfer.inference.mixture import (
 )
 from reinfer.inference.pcgrad import project_conflicts
 from reinfer.runs import random
+from reinfer.runs.compilation import TRAINING_OPTIONS
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.toy_contexts import DIRECTIONS, TaskDraw, behaviour_episodes, policy_episodes
@@ -136,12 +137,7 @@ def make_optimisers(config: ToyConfig) -> Optimisers:
     )
 
 
-# A third of the compilation time saved, and no slower: these programs are matrix products in library calls.
-_compiled = partial(
-    jax.jit,
-    static_argnames="config",
-    compiler_options={"xla_backend_optimization_level": 1, "xla_llvm_disable_expensive_passes": True},
-)
+_compiled = partial(jax.jit, static_argnames="config", compiler_options=TRAINING_OPTIONS)
 
 
 @_compiled

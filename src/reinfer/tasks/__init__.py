@@ -15,7 +15,7 @@ from reinfer.tasks.families import (
     VELOCITY,
     family_index,
 )
-from reinfer.tasks.rewards import commanded_value, controlled_value, reward
+from reinfer.tasks.rewards import commanded_value, controlled_value, distance_reward, reward
 from reinfer.tasks.schedules import Schedule, make_schedule
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Tasks",
     "commanded_value",
     "controlled_value",
+    "distance_reward",
     "family_index",
     "make_schedule",
     "make_tasks",

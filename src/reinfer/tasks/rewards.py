@@ -53,6 +53,16 @@ def reward(tasks, next_state):
     return reward_of_value(controlled_value(tasks.family, next_state), target)
 
 
+def distance_reward(tasks, next_state):
+    """Reward ``-|q' - g|`` in the unit of the channel, of the same arguments as ``reward``.
+
+    Not relative to the target, so that a target may be zero: what the published protocol of one family with a varying
+    parameter uses (``stages.process``).
+    """
+    xp = next_state.__array_namespace__()
+    return -xp.abs(controlled_value(tasks.family, next_state) - xp.asarray(tasks.target))
+
+
 def reward_of_value(value, target):
     """Reward ``-|q - g| / |g|`` of a controlled ``value`` q under ``target`` g, in the same unit, equal shapes."""
     xp = target.__array_namespace__()

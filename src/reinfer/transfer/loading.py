@@ -33,7 +33,7 @@ def load(reference: str, low_level: LowLevelPolicy | None = None):
     folder = resolve(reference)
     kind = load_model(folder).kind
     if kind == TOY_AGENT:
-        return ToyAgent.load(folder)
+        return ToyAgent.load(folder, partial=True)
     if kind == LOW_LEVEL:
         return LowLevelPolicy.load(folder)
     if kind == STRIDE:
