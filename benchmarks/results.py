@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from ablation_section import ablation_lines
+from comparison_section import comparison_lines
 from process_section import process_lines
 from robustness_section import randomisation_lines, robustness_lines
 
@@ -242,6 +243,16 @@ def ablation() -> list[str]:
     ]
 
 
+def comparison() -> list[str]:
+    """The section on meta-training on the robot itself; empty where none was done."""
+    found = sorted(RESULTS.glob("compare_*.json"))
+    if not found:
+        return []
+    lines = [line for path in found for line in comparison_lines(json.loads(path.read_text()))]
+    head = "`python benchmarks/comparison.py`: all on the half-cheetah."
+    return ["## Meta-training on the robot itself", "", head, "", *lines]
+
+
 def all_families() -> list[str]:
     """The section on the toy of three degrees of freedom, the low level above it and tasks of all seven families."""
     lines = ["## All seven families", ""]
@@ -387,7 +398,7 @@ def page() -> str:
             *change_rows(name),
             "",
         ]
-    return "\n".join(lines + ablation() + process() + all_families())
+    return "\n".join(lines + comparison() + ablation() + process() + all_families())
 
 
 def readme_table() -> str:

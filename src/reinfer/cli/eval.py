@@ -7,7 +7,7 @@ from reinfer.cli.parsing import parse
 from reinfer.runs.config import nearest, setting, validate
 from reinfer.runs.errors import ConfigError
 
-SUBJECTS = ("toy", "low", "transfer", "change", "robustness", "process")
+SUBJECTS = ("toy", "low", "transfer", "scratch", "change", "robustness", "process")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,10 @@ def run(arguments: list[str]) -> int:
         from reinfer.cli.eval_transfer import run as eval_transfer
 
         return eval_transfer(rest)
+    if subject == "scratch":
+        from reinfer.cli.eval_scratch import run as eval_scratch
+
+        return eval_scratch(rest)
     if subject == "change":
         from reinfer.cli.eval_change import run as eval_change
 

@@ -15,10 +15,11 @@ from reinfer.runs.signals import Preempted
 
 #: Command -> what it does, in the order of the help text.
 COMMANDS = {
-    "train": "train a stage from nothing: toy, process, low, stride or high",
+    "train": "train a stage from nothing: toy, process, low, stride, high or scratch",
     "resume": "continue a run that was stopped or died",
-    "eval": "how good a model is: toy, low, transfer, change, robustness or process",
+    "eval": "how good a model is: toy, low, transfer, scratch, change, robustness or process",
     "transfer": "a robot whose task is unknown, moved by the toy's agent",
+    "compare": "what reuse saves against meta-training on the robot itself",
     "reproduce": "everything from nothing to the report; the same command again goes on where it stopped",
     "demo": "the shipped models at work on a robot, ending in a report",
     "plot": "figures: learning curves, latent map, tracks, belief, strides, contests compared",

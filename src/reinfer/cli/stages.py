@@ -19,11 +19,15 @@ STAGES = {
         "how long to pursue each sub-goal before inferring again",
     ),
     "high": ("reinfer.stages.high:HighStage", "corrections of the toy policy's sub-goals for one robot"),
+    "scratch": ("reinfer.stages.scratch_pearl:PearlStage", "meta-training on the robot itself, to compare with reuse"),
 }
 
 
 #: Further classes of a stage: other methods for the same end, with presets and a type of config of their own.
-VARIANTS = {"toy": ("reinfer.stages.toy_reference:MeltsStage",)}
+VARIANTS = {
+    "toy": ("reinfer.stages.toy_reference:MeltsStage",),
+    "scratch": ("reinfer.stages.scratch_rl2:Rl2Stage", "reinfer.stages.scratch_melts:MeltsRobotStage"),
+}
 
 
 def load_stage(name: str) -> tuple[dict[type, type], dict]:

@@ -1,9 +1,11 @@
 """``reinfer train STAGE``: preset, overridden by a TOML file, overridden by options.
 
-A preset that has the name of a body takes the place of ``default`` for that body.
+A preset that has the name of a body takes the place of ``default`` for that body. Where a stage has several algorithms
+(``--algo``), there are presets ``ALGO`` and ``ALGO-PRESET`` of each.
 """
 
 import dataclasses
+import itertools
 from typing import Annotated, Any, NamedTuple
 
 import tyro
@@ -64,9 +66,10 @@ def read_training(arguments: list[str]) -> Wanted:
     classes, presets = load_stage(name)
     prog = f"reinfer train {name}"
     early = _own_options(rest, prog)
-    if early.preset not in presets:
-        raise ConfigError(f"unknown preset {early.preset!r} of stage {name}; {nearest(early.preset, presets)}")
-    chosen = _choose(presets[early.preset], early.config, prog, rest)
+    preset = _of_algorithm(early.preset, rest)
+    if preset not in presets:
+        raise ConfigError(f"unknown preset {preset!r} of stage {name}; {nearest(preset, presets)}")
+    chosen = _choose(presets[preset], early.config, prog, rest)
     body = getattr(chosen.settings, "body", None)
     if early.preset == "default" and body in presets:
         chosen = _choose(presets[body], early.config, prog, rest)
@@ -77,6 +80,15 @@ def _choose(preset, file: str | None, prog: str, arguments: list[str]):
     """``options`` and ``settings`` of ``arguments``, over those of the TOML ``file``, over ``preset``."""
     kind = type(preset)
     return parse(_options_of(kind, load(kind, preset, file)), prog, arguments)
+
+
+def _of_algorithm(preset: str, arguments: list[str]) -> str:
+    """``preset`` of the algorithm that ``arguments`` name, if they do: its settings must be known to parse the rest."""
+    pairs = itertools.pairwise([*arguments, ""])
+    given = [part.partition("=")[2] or following for part, following in pairs if part.partition("=")[0] == "--algo"]
+    if not given:
+        return preset
+    return given[-1] if preset == "default" else f"{given[-1]}-{preset}"
 
 
 def _own_options(arguments: list[str], prog: str) -> TrainOptions:

@@ -122,13 +122,18 @@ def advantages(rewards, values, next_values, terminal, cut, discount: float, tra
 def loss(networks: ActorCritic, samples: Samples, entropy_weight, hyper: Hyperparameters):
     """Clipped surrogate + value error - entropy bonus, a scalar; and (value error, new mean actions)."""
     mean = apply_mlp(networks.policy, samples.inputs[:, : hyper.policy_inputs])
-    ratio = jnp.exp(log_probability(samples.actions, mean, networks.log_std) - samples.log_prob)
+    value = apply_mlp(networks.value, samples.inputs)[:, 0]
+    return objective(mean, networks.log_std, value, samples, entropy_weight, hyper)
+
+
+def objective(mean, log_std, value, samples: Samples, entropy_weight, hyper: Hyperparameters):
+    """``loss`` of the mean actions (..., A), log standard deviations (A,) and values (...,) that networks give."""
+    ratio = jnp.exp(log_probability(samples.actions, mean, log_std) - samples.log_prob)
     advantage = (samples.advantage - samples.advantage.mean()) / (samples.advantage.std() + 1e-6)
     clipped = jnp.clip(ratio, 1.0 - hyper.clip, 1.0 + hyper.clip)
     surrogate = -jnp.minimum(ratio * advantage, clipped * advantage).mean()
-    value = apply_mlp(networks.value, samples.inputs)[:, 0]
     value_error = jnp.square(value - samples.value_target).mean()
-    total = surrogate + hyper.value_weight * value_error - entropy_weight * networks.log_std.sum()
+    total = surrogate + hyper.value_weight * value_error - entropy_weight * log_std.sum()
     return total, (value_error, mean)
 
 
@@ -150,11 +155,20 @@ def to_samples(networks: ActorCritic, moments: Moments, rollout: Rollout, hyper:
 def update(key, state: LearnerState, rollout: Rollout, schedule: Schedule, hyper: Hyperparameters):
     """One iteration of learning from ``rollout``: (new state, dictionary of scalar metrics).
 
-    After every minibatch the learning rate is divided by 1.5 where KL(old || new) exceeds twice the aim and
-    multiplied by 1.5 where it is below half of it. Moments take in the rollout last, so that the policy that
-    acted and the one that learns saw the same inputs.
+    Moments take in the rollout last, so that the policy that acted and the one that learns saw the same inputs.
     """
     samples = to_samples(state.networks, state.moments, rollout, hyper)
+    state, metrics = descend(key, state, samples, loss, schedule, hyper)
+    moments = update_moments(state.moments, rollout.inputs.reshape(-1, rollout.inputs.shape[-1]))
+    return state._replace(moments=moments), metrics
+
+
+def descend(key, state: LearnerState, samples, loss, schedule: Schedule, hyper: Hyperparameters):
+    """Epochs of minibatches of ``samples`` (a pytree with a leading axis): (new state, dictionary of scalar metrics).
+
+    ``loss`` as above, of any networks that have a ``log_std``. After every minibatch the learning rate is divided by
+    1.5 where KL(old || new) exceeds twice the aim and multiplied by 1.5 where it is below half of it.
+    """
     old_log_std = state.networks.log_std
     adam = optax.scale_by_adam()
     clip_norm = optax.clip_by_global_norm(hyper.max_gradient_norm)
@@ -176,7 +190,7 @@ def update(key, state: LearnerState, rollout: Rollout, schedule: Schedule, hyper
         return (networks._replace(log_std=log_std), adam_state, rate), (total, value_error, kl)
 
     def epoch(carry, epoch_key):
-        count = samples.advantage.shape[0]
+        count = len(jax.tree.leaves(samples)[0])
         rows = jax.random.permutation(epoch_key, count).reshape(hyper.minibatches, -1)
         return jax.lax.scan(minibatch, carry, rows)
 
@@ -184,7 +198,6 @@ def update(key, state: LearnerState, rollout: Rollout, schedule: Schedule, hyper
     (networks, adam_state, rate), (total, value_error, kl) = jax.lax.scan(
         epoch, carry, jax.random.split(key, hyper.epochs)
     )
-    moments = update_moments(state.moments, rollout.inputs.reshape(-1, rollout.inputs.shape[-1]))
     metrics = {
         "loss": total.mean(),
         "value_error": value_error.mean(),
@@ -192,7 +205,7 @@ def update(key, state: LearnerState, rollout: Rollout, schedule: Schedule, hyper
         "learning_rate": rate,
         "action_std": jnp.exp(networks.log_std).mean(),
     }
-    return LearnerState(networks, adam_state, rate, moments), metrics
+    return state._replace(networks=networks, adam=adam_state, learning_rate=rate), metrics
 
 
 def init_learner(networks: ActorCritic, inputs: int, learning_rate: float) -> LearnerState:

@@ -163,19 +163,28 @@ def update(key, state: SacState, batch: Batch, hyper: Hyperparameters):
     """
     target_key, policy_key = jax.random.split(key)
     targets = soft_targets(target_key, state, batch, hyper)
+    error, critic_gradient = jax.value_and_grad(critic_loss)(state.critics, batch, targets, hyper)
+    state, metrics = step_with(critic_gradient, policy_key, state, batch.inputs, hyper)
+    return state, {"critic_loss": error, **metrics, "target_value": targets.mean()}
+
+
+def step_with(critic_gradient: MLP, key, state: SacState, inputs, hyper: Hyperparameters):
+    """``update`` with a gradient of the critics that is already there, as where others share their loss.
+
+    ``inputs`` (B, I) are those of the policy's loss. Returns (new state, dictionary of scalar metrics).
+    """
     temperature = jnp.exp(state.log_temperature)
     (actor_loss, log_density), policy_gradient = jax.value_and_grad(policy_loss, has_aux=True)(
-        state.policy, policy_key, state.critics, temperature, batch.inputs, hyper
+        state.policy, key, state.critics, temperature, inputs, hyper
     )
-    error, critic_gradient = jax.value_and_grad(critic_loss)(state.critics, batch, targets, hyper)
 
     policy_rate = hyper.policy_rate * hyper.learning_rate
-    policy, policy_adam = _adam_step(state.policy, policy_gradient, state.policy_adam, policy_rate)
-    critics, critic_adam = _adam_step(state.critics, critic_gradient, state.critic_adam, hyper.learning_rate)
+    policy, policy_adam = adam_step(state.policy, policy_gradient, state.policy_adam, policy_rate)
+    critics, critic_adam = adam_step(state.critics, critic_gradient, state.critic_adam, hyper.learning_rate)
     log_temperature, temperature_adam = state.log_temperature, state.temperature_adam
     if hyper.target_entropy is not None:
         gradient = jax.grad(temperature_loss)(log_temperature, log_density, hyper.target_entropy)
-        log_temperature, temperature_adam = _adam_step(log_temperature, gradient, temperature_adam, hyper.learning_rate)
+        log_temperature, temperature_adam = adam_step(log_temperature, gradient, temperature_adam, hyper.learning_rate)
     new_state = SacState(
         policy=policy,
         critics=critics,
@@ -185,16 +194,11 @@ def update(key, state: SacState, batch: Batch, hyper: Hyperparameters):
         critic_adam=critic_adam,
         temperature_adam=temperature_adam,
     )
-    metrics = {
-        "critic_loss": error,
-        "policy_loss": actor_loss,
-        "entropy": -log_density.mean(),
-        "target_value": targets.mean(),
-        "temperature": temperature,
-    }
+    metrics = {"policy_loss": actor_loss, "entropy": -log_density.mean(), "temperature": temperature}
     return new_state, metrics
 
 
-def _adam_step(parameters, gradient, adam_state, rate: float):
+def adam_step(parameters, gradient, adam_state, rate: float):
+    """One step of Adam (Kingma and Ba 2015): (new parameters, new state of ``optax.scale_by_adam``)."""
     direction, adam_state = optax.scale_by_adam().update(gradient, adam_state)
     return jax.tree.map(lambda p, d: p - rate * d, parameters, direction), adam_state

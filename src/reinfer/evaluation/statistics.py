@@ -58,6 +58,12 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def performance_profile(scores, thresholds) -> np.ndarray:
+    """Share of all runs and tasks, ``scores`` of any shape, that reach each of ``thresholds`` (T,); (T,)."""
+    flat = np.ravel(scores)
+    return (flat >= np.asarray(thresholds)[:, None]).mean(-1)
+
+
 def describe(scores, strata, *, seed: int, resample_tasks: bool = False) -> dict:
     """``mean``, ``iqm`` and the 95 % ``interval`` of the latter, over (S, K) scores; plain numbers."""
     interval = bootstrap_interval(scores, strata, seed=seed, resample_tasks=resample_tasks)

@@ -62,21 +62,35 @@ class MeltsAgent(NamedTuple):
     prior: MixturePrior
 
 
-def init_melts(key, latent: int) -> MeltsNetworks:
-    """Fresh networks for a latent of size ``latent``; 4 gives the published sizes 7-35-35-2 and so on."""
+class MeltsSizes(NamedTuple):
+    """Of what is read and decoded: widths of a ``row``, of the ``state`` and of the ``action``; number of ``classes``;
+    widths of the hidden layers of ``encoder`` and ``decoder``, the latter as published where None."""
+
+    row: int
+    state: int
+    action: int
+    classes: int
+    encoder: int
+    decoder: int | None = None
+
+
+TOY_SIZES = MeltsSizes(LINE_ROWS.size, len(LINE_ROWS.channels), ACTIONS, CLASSES, ENCODER_HIDDEN)
+
+
+def init_melts(key, latent: int, sizes: MeltsSizes = TOY_SIZES) -> MeltsNetworks:
+    """Fresh networks for a latent of size ``latent``, by default of the toy; 4 gives the published sizes 7-35-35-2."""
     keys = jax.random.split(key, 6)
-    channels = len(LINE_ROWS.channels)
-    inputs = channels + ACTIONS + latent
-    hidden = COMPLEXITY * inputs
+    inputs = sizes.state + sizes.action + latent
+    hidden = sizes.decoder or COMPLEXITY * inputs
     encoder = MeltsEncoder(
-        gru=init_gru(keys[0], LINE_ROWS.size, ENCODER_HIDDEN),
-        mean=init_mlp(keys[1], (ENCODER_HIDDEN, latent), weights=normal)[0],
-        log_variance=init_mlp(keys[2], (ENCODER_HIDDEN, latent), weights=normal)[0],
+        gru=init_gru(keys[0], sizes.row, sizes.encoder),
+        mean=init_mlp(keys[1], (sizes.encoder, latent), weights=normal)[0],
+        log_variance=init_mlp(keys[2], (sizes.encoder, latent), weights=normal)[0],
     )
     decoder = MeltsDecoder(
-        state=init_mlp(keys[3], (inputs, hidden, hidden, channels), weights=normal),
+        state=init_mlp(keys[3], (inputs, hidden, hidden, sizes.state), weights=normal),
         reward=init_mlp(keys[4], (inputs, hidden, hidden, hidden // 2, 1), weights=normal),
-        family=init_mlp(keys[5], (channels + latent, hidden, hidden, hidden // 2, CLASSES), weights=normal),
+        family=init_mlp(keys[5], (sizes.state + latent, hidden, hidden, hidden // 2, sizes.classes), weights=normal),
     )
     return MeltsNetworks(encoder, decoder)
 
@@ -112,7 +126,7 @@ _ACTIONS: Mirror = signed(Toy1d.action_mirror)
 
 
 def encode(encoder: MeltsEncoder, rows) -> Posterior:
-    """Posterior over the latent, leaves (N, D), from rows (N, W, 5) with their zero padding."""
+    """Posterior over the latent, leaves (N, D), from rows (N, W, R) with their zero padding."""
     columns = rows.transpose(1, 2, 0)
     start = jnp.zeros((encoder.gru.hidden_size, rows.shape[0]))
     hidden, _ = jax.lax.scan(lambda h, x: (_gru_step_on_columns(encoder.gru, h, x), None), start, columns)
@@ -164,9 +178,14 @@ def decode_transitions(decoder: MeltsDecoder, state, action, latent):
 
     Computed with one transition per column: with layers this narrow several times faster on a CPU.
     """
+    return decode_steps(decoder, row_channels(state), action, latent)
+
+
+def decode_steps(decoder: MeltsDecoder, state, action, latent):
+    """The same from the states (B, T, C) that the networks are of."""
     batch, length = state.shape[:2]
     spread = jnp.broadcast_to(latent[:, None], (batch, length, latent.shape[-1]))
-    rows = jnp.concatenate([row_channels(state), action, spread], axis=-1)
+    rows = jnp.concatenate([state, action, spread], axis=-1)
     columns = rows.reshape(batch * length, -1).T
     next_channels = _apply_to_columns(decoder.state, columns).T.reshape(batch, length, -1)
     return next_channels, _apply_to_columns(decoder.reward, columns).reshape(batch, length)

@@ -67,7 +67,7 @@ def progress_figure(runs: list[Progress], metrics: list[str]):
                 _draw(panel, run, metric, SERIES[index % len(SERIES)])
             panel.set_title(metric.replace("_", " "))
             panel.set_xlabel("environment steps")
-            panel.xaxis.set_major_formatter(_thousands)
+            panel.xaxis.set_major_formatter(thousands)
         for panel in axes[len(metrics) :]:
             panel.remove()
         if len(runs) > 1:
@@ -88,7 +88,8 @@ def _draw(panel, run: Progress, metric: str, colour: str) -> None:
     panel.plot(steps, values, color=colour, label=run.label, marker="o" if len(values) < 3 else None)
 
 
-def _thousands(steps: float, _position) -> str:
+def thousands(steps: float, _position) -> str:
+    """A number of steps as an axis shows it, e.g. 200k."""
     for size, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(steps) >= size:
             return f"{steps / size:g}{suffix}"

@@ -1,0 +1,40 @@
+"""The part of docs/results.md on meta-training on the robot itself, beside reuse."""
+
+#: Published returns on the benchmark, with the robot steps they took, from what their authors or others released.
+_PUBLISHED = {
+    "cheetah-vel": "Published returns: PEARL -37 (0.8 M steps, a re-implementation), VariBAD -25 (100 M), RESeL -16.5.",
+}
+
+
+def comparison_lines(found: dict) -> list[str]:
+    """What ``benchmarks/comparison.py`` found on one benchmark."""
+    better = "lower" if found["lower_is_better"] else "higher"
+    return [
+        f"### {found['protocol']}",
+        "",
+        f"{found['n_tasks']} held-out tasks, episode {found['episodes']} of a trial; per step: {found['measure']}"
+        f" ({better} is better), interquartile mean and 95 % interval over seeds and tasks.",
+        *([_PUBLISHED[found["protocol"]]] if found["protocol"] in _PUBLISHED else []),
+        f"Beneath reuse lies a low level trained for {found['low_level_steps'] / 1e6:.1f} M steps on commands, without"
+        " any unknown task.",
+        "",
+        "| agent | meta-training steps | minutes | seeds | per step | return by episode | as good as reuse after |",
+        "|---" * 7 + "|",
+        *(_row(name, part) for name, part in found["agents"].items()),
+        "",
+        f"![Error against robot steps, and performance profiles](results/compare_{found['protocol']}.svg)",
+        "",
+    ]
+
+
+def _row(name: str, part: dict) -> str:
+    low, high = part["per_step"]["interval"]
+    returns = ", ".join(f"{value:.1f}" for value in part["return_by_episode"])
+    minutes = part.get("training_minutes")
+    after = part["steps_to_reference"]
+    reached = "" if part["curve"] is None else "never" if after is None else f"{after:,} steps"
+    label = f"{name}, told its task" if part["told"] else f"**{name}**" if name == "reuse" else name
+    return (
+        f"| {label} | {part['robot_steps']:,} | {'' if minutes is None else f'{minutes:.0f}'} | {part['seeds']} "
+        f"| {part['per_step']['iqm']:.3f} ({low:.3f} to {high:.3f}) | {returns} | {reached} |"
+    )

@@ -1,0 +1,139 @@
+"""``reinfer compare``: what reusing inference from the toy saves against meta-training on the robot itself.
+
+JSON keys. ``agents``: by name (``reuse``: shipped toy agents; ``relearned``: with corrections learned on the robot;
+each algorithm of the runs): ``robot_steps`` of meta-training, ``seeds``, ``told`` (an oracle), ``per_step``: mean,
+interquartile mean and 95 % interval of the ``measure`` per control step, in the last episode of a trial, over seeds and
+held-out tasks; ``return``, ``return_by_episode``, ``final_error_by_family``, ``fall_rate`` as in ``reinfer eval
+scratch``; ``curve``: the same measure on the same tasks against robot steps (interquartile mean over seeds, interval);
+``steps_to_reference``: robot steps after which it stays as good as ``reference``, null if it never does; ``profile``:
+share of tasks and seeds at least as good as each of ``thresholds``. ``low_level_steps``: what the low level beneath
+reuse was trained for, on commands and on no unknown task. ``measure``, ``lower_is_better``, ``protocol``, ``body``,
+``n_tasks``, ``episodes``, ``command``.
+"""
+
+import json as json_format
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from reinfer.cli.parsing import parse
+from reinfer.cli.plot import FORMATS, run_of, write
+from reinfer.runs.config import setting, validate
+from reinfer.runs.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """Reuse against meta-training on the robot: error against robot steps, several seeds, one benchmark."""
+
+    runs: tyro.conf.Positional[tuple[str, ...]]
+    """Finished runs of stage scratch, of any algorithms, all on one benchmark; several seeds of each."""
+    reuse: int = setting(1, "how many of the shipped toy agents play, from seed 0 on", low=0)
+    high: tuple[str, ...] = setting((), "runs of stage high above toy agents 0, 1, ..., which play too")
+    episodes: int = setting(3, "episodes of a trial", low=1)
+    seed: int = setting(0, "of the starts", low=0)
+    threads: int = setting(0, "physics threads; 0 uses every core", low=0)
+    output: str | None = setting(None, "figure to write: png, svg or pdf")
+    json: bool = setting(False, "print one JSON object")
+
+
+def run(arguments: list[str]) -> int:
+    """Play all agents and print the comparison; returns the exit code."""
+    options = validate(parse(CompareOptions, "reinfer compare", arguments))
+    if options.output and Path(options.output).suffix[1:] not in FORMATS:
+        raise ConfigError(f"output: {options.output!r} must end in one of {', '.join(FORMATS)}")
+    from reinfer.bodies.shipped import shipped_of
+    from reinfer.cli.reuse import reused_trials
+    from reinfer.evaluation.comparison import Contender, compare
+    from reinfer.evaluation.scratch import Measured
+    from reinfer.runs.compilation import enable_cache
+
+    enable_cache()
+    teams, bench = _teams(options)
+    contenders = {}
+    if options.reuse:
+        contenders["reuse"] = Contender([Measured(trial) for trial in reused_trials(bench, options.reuse)], 0)
+    if options.high:
+        trials = [Measured(trial) for trial in reused_trials(bench, len(options.high), options.high)]
+        contenders["relearned"] = Contender(trials, _steps_of(options.high[0]))
+    for name, (team, curve) in teams.items():
+        trials = [Measured(bench.play(agent)) for agent in team.agents]
+        contenders[name] = Contender(trials, team.robot_steps, curve, team.agents[0].told)
+    steps = bench.protocol.steps(bench.body.control_dt_s)
+    report = compare(contenders, bench.protocol, steps, "reuse" if options.reuse else None)
+    report |= {
+        "body": bench.body.name,
+        "n_tasks": bench.tasks.count,
+        "episodes": options.episodes,
+        "low_level_steps": _steps_of(shipped_of(bench.body, "low", "body")) if options.reuse or options.high else None,
+        "command": " ".join(["reinfer", "compare", *arguments]),
+    }
+    if options.output:
+        from reinfer.viewing.learning_cost import learning_cost_figure
+
+        write(learning_cost_figure(report), Path(options.output))
+    print(json_format.dumps(report, indent=2) if options.json else "\n".join(summary(report)))
+    return 0
+
+
+def _teams(options: CompareOptions):
+    """By algorithm, its team and learning curve; and the benchmark of all of them."""
+    from reinfer.evaluation.comparison import curve_of
+    from reinfer.evaluation.scratch_teams import bench_of, load_team
+    from reinfer.viewing.progress import read_progress
+
+    grouped: dict[str, list[str]] = {}
+    for reference in options.runs:
+        grouped.setdefault(load_team([reference]).algorithm, []).append(reference)
+    if not grouped:
+        raise ConfigError("runs: none is given; name finished runs of stage scratch")
+    teams, benches = {}, []
+    for name, references in grouped.items():
+        team = load_team(references)
+        benches.append(bench_of(team, options.episodes, options.seed, options.threads))
+        curves = [_learning_curve(read_progress(run_of(reference))) for reference in references]
+        try:
+            teams[name] = team, curve_of(curves)
+        except ValueError as error:
+            raise ConfigError(f"{error} ({name})") from error
+    for bench, references in zip(benches, grouped.values(), strict=True):
+        for what in ("body", "protocol"):
+            own, first = (getattr(b, what).name for b in (bench, benches[0]))
+            if own != first:
+                raise ConfigError(f"runs: {references[0]} has {what} {own}, others have {first}; they must be the same")
+    return teams, benches[0]
+
+
+def _learning_curve(progress):
+    """Steps and returns of the evaluations of a run."""
+    import numpy as np
+
+    returns = progress.columns["return_held_out"]
+    known = np.isfinite(returns)
+    return progress.steps[known], returns[known]
+
+
+def _steps_of(reference: str) -> int:
+    """Control steps for which a model was trained."""
+    from reinfer.runs.directory import resolve
+    from reinfer.runs.models import load_model
+
+    return int(load_model(resolve(reference)).provenance["last_metrics"]["env_steps"])
+
+
+def summary(report: dict) -> list[str]:
+    """A table for a person."""
+    lines = [
+        f"{report['protocol']}, {report['body']}, {report['n_tasks']} held-out tasks; per step: {report['measure']}",
+        f"{'agent':<18} {'robot steps':>12} {'seeds':>5} {'iqm':>8} {'95 %':>17} {'return':>9} {'as reuse after':>15}",
+    ]
+    for name, part in report["agents"].items():
+        low, high = part["per_step"]["interval"]
+        after = part["steps_to_reference"]
+        lines.append(
+            f"{name + (' (told)' if part['told'] else ''):<18} {part['robot_steps']:>12} {part['seeds']:>5} "
+            f"{part['per_step']['iqm']:>8.3f} {low:>8.3f}-{high:<8.3f} {part['return']['mean']:>9.1f} "
+            f"{'' if part['curve'] is None else 'never' if after is None else after:>15}"
+        )
+    return lines

@@ -1,0 +1,24 @@
+"""The shipped agents that reuse the toy's inference, at a benchmark of those trained on the robot."""
+
+from reinfer.cli.transfer import RELEARNED, TOY, TransferOptions, prepare
+from reinfer.runs.errors import ConfigError
+
+
+def reused_trials(bench, seeds: int, high: tuple[str, ...] = ()) -> list:
+    """A trial (``transfer.trials``) of every task of ``bench`` by each of the first ``seeds`` shipped toy agents.
+
+    ``high``: relearned high levels (runs or model folders), one per toy agent, that are to choose sub-goals. Raises
+    ConfigError where nothing is shipped for the robot, or where its low level knows another physics than ``bench``.
+    """
+    policy = RELEARNED if high else TOY
+    options = TransferOptions(body=bench.body.reference, policy=policy, seeds=seeds, high=high)
+    contest, contestants = prepare(options)
+    if contest.body.timing != bench.body.timing:
+        raise ConfigError(
+            f"body: the shipped low level of {bench.body.name} knows timing {contest.body.timing!r}, "
+            f"the runs {bench.body.timing!r}"
+        )
+    return [
+        bench.play_reused(contest.agents(contestant)[policy], contestant.strides, contest.low_level)
+        for contestant in contestants
+    ]

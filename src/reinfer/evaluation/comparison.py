@@ -1,0 +1,112 @@
+"""What reuse saves: agents under one benchmark against the steps that each was trained for on the robot."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from reinfer.evaluation.scratch import Measured, summarise_trials
+from reinfer.evaluation.statistics import bootstrap_interval, interquartile_mean, performance_profile
+from reinfer.tasks.protocols import Protocol
+
+#: Points of a performance profile.
+_PROFILE_POINTS = 41
+
+
+class Curve(NamedTuple):
+    """Return on held-out tasks while training: ``steps`` (T,) on the robot, ``returns`` (S, T) of S seeds."""
+
+    steps: np.ndarray
+    returns: np.ndarray
+
+
+class Contender(NamedTuple):
+    """One method: trials of each seed, robot steps of its meta-training, and its ``curve`` if it has one.
+
+    ``told``: an oracle, which is told its task.
+    """
+
+    trials: list[Measured]
+    robot_steps: int
+    curve: Curve | None = None
+    told: bool = False
+
+
+def curve_of(runs) -> Curve:
+    """The common part of learning curves: ``runs`` are pairs (steps (T,), returns (T,)) of seeds trained alike.
+
+    Raises ValueError where they were not evaluated at the same steps.
+    """
+    length = min(len(steps) for steps, _ in runs)
+    steps = [np.asarray(own[:length], float) for own, _ in runs]
+    if any(not np.array_equal(own, steps[0]) for own in steps):
+        raise ValueError(
+            "runs: they were evaluated at different steps; runs of one algorithm must share their settings"
+        )
+    return Curve(steps[0], np.stack([np.asarray(returns[:length], float) for _, returns in runs]))
+
+
+def compare(contenders: dict[str, Contender], protocol: Protocol, steps: int, reference: str | None) -> dict:
+    """The report of ``reinfer compare`` (see ``cli.compare``) for episodes of so many ``steps``.
+
+    ``reference``: the contender whose return others have to reach, or None.
+    """
+    # Of an episode: returns of the last one, per control step; negated where they are errors.
+    scores = {name: np.stack([t.returns[-1] for t in c.trials]) / steps for name, c in contenders.items()}
+    sign = -1.0 if protocol.error else 1.0
+    low, high = (float(f(np.concatenate([s.ravel() for s in scores.values()]))) for f in (np.min, np.max))
+    thresholds = np.linspace(low, high, _PROFILE_POINTS)
+    bar = None if reference is None else float(interquartile_mean(scores[reference].ravel()))
+    found = {}
+    for name, contender in contenders.items():
+        summary = summarise_trials(contender.trials)
+        found[name] = {
+            "told": contender.told,
+            "robot_steps": contender.robot_steps,
+            "seeds": len(contender.trials),
+            "per_step": _stated(scores[name], contender.trials[0].tasks.family, sign),
+            **{key: summary[key] for key in ("return", "return_by_episode", "final_error_by_family", "fall_rate")},
+            "curve": _curve(contender.curve, steps, sign),
+            "steps_to_reference": _steps_to(contender.curve, bar, steps),
+            "profile": [float(value) for value in performance_profile(scores[name], thresholds)],
+        }
+    return {
+        "protocol": protocol.name,
+        "measure": protocol.error or "reward per control step",
+        "lower_is_better": protocol.error is not None,
+        "reference": reference,
+        "thresholds": [float(value) for value in sign * thresholds],
+        "agents": found,
+    }
+
+
+def _stated(scores, strata, sign: float) -> dict:
+    """Mean, interquartile mean and its interval of (S, K) scores, as errors where ``sign`` is -1."""
+    interval = [sign * end for end in bootstrap_interval(scores, strata, seed=0, resample_tasks=True)]
+    iqm = float(interquartile_mean(scores.ravel()))
+    return {"mean": sign * float(scores.mean()), "iqm": sign * iqm, "interval": sorted(interval)}
+
+
+def _curve(curve: Curve | None, steps: int, sign: float) -> dict | None:
+    """Interquartile means over seeds and their intervals, per control step."""
+    if curve is None:
+        return None
+    values = curve.returns / steps
+    intervals = [
+        sorted(sign * end for end in bootstrap_interval(column[:, None], np.zeros(1), seed=0)) for column in values.T
+    ]
+    return {
+        "robot_steps": [int(step) for step in curve.steps],
+        "iqm": [sign * float(value) for value in interquartile_mean(values, axis=0)],
+        "low": [low for low, _ in intervals],
+        "high": [high for _, high in intervals],
+    }
+
+
+def _steps_to(curve: Curve | None, bar: float | None, steps: int) -> int | None:
+    """Robot steps from which on the interquartile mean over seeds stays at ``bar``; None if it never does."""
+    if curve is None or bar is None:
+        return None
+    reached = interquartile_mean(curve.returns / steps, axis=0) >= bar
+    if not reached[-1]:
+        return None
+    return int(curve.steps[len(reached) - np.logical_and.accumulate(reached[::-1]).sum()])

@@ -1,0 +1,69 @@
+"""Comparisons in numbers that can be checked by hand."""
+
+import numpy as np
+import pytest
+
+from reinfer.evaluation.comparison import Contender, Curve, compare, curve_of
+from reinfer.evaluation.scratch import Measured
+from reinfer.evaluation.statistics import performance_profile
+from reinfer.tasks import make_tasks
+from reinfer.tasks.protocols import protocol
+from reinfer.transfer.trials import Episode
+
+
+class Record:
+    """As much of a rollout record as is measured: a body that runs at ``speed`` all along."""
+
+    def __init__(self, tasks, speed, steps):
+        self.tasks = tasks
+        self.task_state = np.zeros((steps + 1, tasks.count, 6))
+        self.task_state[..., 3] = speed
+        self.fallen = np.zeros((steps + 1, tasks.count), bool)
+
+
+def trial(rewards, speed=1.0, steps=100):
+    """Episodes that earn each of ``rewards`` per step at both tasks."""
+    tasks = make_tasks([("velocity_forward", 1.0), ("velocity_forward", 2.0)])
+    return Measured(
+        [
+            Episode(Record(tasks, speed, steps), np.full((steps, 2), reward), np.full(2, width))
+            for reward, width in zip(rewards, (1.0, 0.5), strict=True)
+        ]
+    )
+
+
+def test_error_against_steps():
+    vel = protocol("cheetah-vel", "half_cheetah", None)
+    curve = Curve(np.array([10.0, 20.0, 30.0, 40.0]), np.array([[-90.0, -20.0, -60.0, -20.0]]))
+    contenders = {
+        "reuse": Contender([trial((-0.3, -0.3)), trial((-0.3, -0.3))], 0),
+        "pearl": Contender([trial((-0.9, -0.2))], 40, curve),
+        "sac-told": Contender([trial((-0.1, -0.1))], 40, curve, told=True),
+    }
+    found = compare(contenders, vel, 100, "reuse")
+    reuse, pearl, told = found["agents"].values()
+    assert told["told"] and not pearl["told"] and not reuse["told"]
+    assert found["lower_is_better"] and found["reference"] == "reuse"
+    assert reuse["per_step"]["iqm"] == pytest.approx(0.3) and pearl["per_step"]["iqm"] == pytest.approx(0.2)
+    assert pearl["return_by_episode"] == pytest.approx([-90.0, -20.0])
+    # It was as good at 20 steps, but did not stay so.
+    assert pearl["steps_to_reference"] == 40 and reuse["steps_to_reference"] is None
+    assert pearl["curve"]["iqm"] == pytest.approx([0.9, 0.2, 0.6, 0.2])
+    assert pearl["final_error_by_family"] == {"velocity_forward": pytest.approx(0.5)}
+    assert (
+        pearl["profile"][-1] == 0.0
+        and told["profile"][-1] == 1.0
+        and reuse["profile"][-1] == 0.0
+        and reuse["profile"][0] == 1.0
+    )
+
+
+def test_curves_of_different_settings_do_not_mix():
+    same = curve_of([([1, 2, 3], [0.0, 1.0, 2.0]), ([1, 2], [2.0, 3.0])])
+    assert same.steps.tolist() == [1.0, 2.0] and same.returns.tolist() == [[0.0, 1.0], [2.0, 3.0]]
+    with pytest.raises(ValueError, match="different steps"):
+        curve_of([([1, 2], [0.0, 0.0]), ([1, 3], [0.0, 0.0])])
+
+
+def test_performance_profile():
+    assert performance_profile([[1.0, 2.0], [3.0, 4.0]], [0.0, 2.0, 5.0]).tolist() == [1.0, 0.75, 0.0]
