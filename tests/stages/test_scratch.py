@@ -115,7 +115,18 @@ def test_replay_keeps_the_newest_steps_of_every_task():
 
 
 @pytest.mark.learning
-@pytest.mark.parametrize("algorithm", POINT)
+def test_melts_learns_to_tell_rewards(point):
+    stage = STAGES["melts"](POINT["melts"])
+    state, errors = stage.init(), []
+    for iteration in range(stage.iterations):
+        state, metrics = stage.iterate(state, iteration)
+        errors.append(metrics["reward_error"])
+    assert all(type(value) is float and np.isfinite(value) for value in metrics.values())
+    assert errors[-1] < 0.4 * errors[0] and metrics["components"] >= 1.0
+
+
+@pytest.mark.learning
+@pytest.mark.parametrize("algorithm", ["pearl", "rl2", "sac-told"])
 def test_learns_what_the_task_is(point, algorithm):
     stage = STAGES[algorithm](POINT[algorithm])
     state = stage.init()
