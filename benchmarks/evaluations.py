@@ -1,0 +1,77 @@
+"""Which commands of reinfer evaluate the shipped models, and the figures that they printed."""
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "docs" / "results"
+SEEDS = range(5)
+#: Robots beside the half-cheetah, and what was published of them: position in m, velocity in m/s.
+PUBLISHED = {"walker2d": "thesis 0.93 m, 1.1 m/s", "hopper": "thesis 1.95 m, 0.44 m/s"}
+COMMANDS = {
+    **{f"toy_seed{seed}": f"eval toy --model shipped:toy/seed{seed} --json" for seed in SEEDS},
+    "low": "eval low --body half_cheetah --json",
+    "transfer_standard": "eval transfer --body half_cheetah --tasks standard --seeds 5 --ablation --json",
+    "transfer_heldout": "eval transfer --body half_cheetah --tasks heldout --seeds 5 --json",
+    **{f"low_{body}": f"eval low --body {body} --json" for body in PUBLISHED},
+    **{
+        f"transfer_{body}": f"eval transfer --body {body} --tasks standard --seeds 5 --stride 1 --json"
+        for body in PUBLISHED
+    },
+    "robustness": "eval robustness --seeds 2 --json",
+    "change_toy": "eval change --body toy1d --seeds 3 --compare --json",
+    "change_half_cheetah": "eval change --body half_cheetah --seeds 2 --json",
+    "toy3dof": "eval toy --model shipped:toy3dof/seed0 --json",
+    "process": "eval process --body half_cheetah walker2d hopper --steps 1 1x10 5 10 --json",
+}
+#: Commands of a robot that stands and jumps too, left out by default until such models are shipped.
+MULTI = {
+    "low_multi": "eval low --body half_cheetah --model shipped:half_cheetah/multi --json",
+    "transfer_multi": "eval transfer --body half_cheetah --tasks multi --json",
+}
+COMMANDS |= MULTI
+
+
+def evaluate(names) -> None:
+    """Run the commands called ``names`` and keep what they print."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        command = COMMANDS[name]
+        print("reinfer", command, flush=True)
+        line = [sys.executable, "-m", "reinfer.cli.main", *command.split()]
+        found = json.loads(subprocess.run(line, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
+        if rows := found.pop("by_command", None):
+            found["up_to_2_mps"] = up_to(rows, 2.0)
+        (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def up_to(rows: list[dict], speed_mps: float) -> dict:
+    """Speed error and falls without the commands of speeds beyond ``speed_mps``, which not every body was asked for."""
+    rows = [row for row in rows if row["kind"] != "velocity" or abs(row["target"]) <= speed_mps]
+    speeds = [row["error"] for row in rows if row["kind"] == "velocity"]
+    return {
+        "speed_error_windowed": statistics.mean(speeds),
+        "fall_rate": statistics.mean(row["fallen"] for row in rows),
+        "commands": len(rows),
+    }
+
+
+def load(name: str) -> dict:
+    """Figures of one command."""
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def missing(name: str) -> list[str]:
+    """What to say in place of figures that there are none of; empty where there are."""
+    if (RESULTS / f"{name}.json").exists():
+        return []
+    return [f"Not evaluated with the present models: `reinfer {COMMANDS[name]}`.", ""]
+
+
+def spread(values, digits: int) -> str:
+    """Mean over seeds and the range."""
+    values = list(values)
+    return f"{statistics.mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"

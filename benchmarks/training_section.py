@@ -1,0 +1,101 @@
+"""The parts of docs/results.md on what is trained: the toys, and the low levels of robots."""
+
+from evaluations import COMMANDS, MULTI, PUBLISHED, SEEDS, load, missing, spread
+
+
+def trained() -> list[str]:
+    """The sections on the toy and on low levels."""
+    return [
+        "## Toy",
+        "",
+        "`reinfer eval toy --model shipped:toy/seedN --json`. A controller told the task scores -6.25.",
+        "",
+        "| | ours: mean (range) | bar | published |",
+        "|---|---|---|---|",
+        *toy_rows(),
+        "",
+        "## Low level",
+        "",
+        "`reinfer eval low --body BODY --json`: goals 0.3 to 3 m away; speeds from 0.3 m/s to the highest (3 m/s,",
+        "walker2d 2.5 m/s, hopper 2 m/s), and to 2 m/s, both ways, over 3 s. Published: nine days of training for",
+        "0.5 to 1.5 m on the half-cheetah.",
+        "",
+        "| | goals, m | speeds, relative | to 2 m/s | falls in 30 s | to 2 m/s | training, min |",
+        "|---|---|---|---|---|---|---|",
+        *low_rows(),
+        "| bar | <= 0.03 | <= 2 % | | <= 1 % | | <= 15 |",
+        "",
+    ]
+
+
+def toy_rows() -> list[str]:
+    """Table rows of the toy."""
+    toys = [load(f"toy_seed{seed}") for seed in SEEDS]
+    worst = [min(toy["return_by_family"].values()) for toy in toys]
+    times = {k: v for k, v in load("training").items() if k.startswith("toy/")}
+    return [
+        f"| return on 40 held-out tasks | {spread((t['return_mean'] for t in toys), 2)} | >= -10 | -55 |",
+        f"| return, worst family | {spread(worst, 2)} | >= -16 | -75 |",
+        f"| family known after 5 rows | {spread((t['class_accuracy_by_rows']['5'] for t in toys), 3)} "
+        "| >= 0.99 | 0.99 |",
+        f"| relative target error after 10 rows | {spread((t['target_error_by_rows']['10'] for t in toys), 4)} "
+        "| <= 0.01 | no target head |",
+        f"| mixture: purity | {spread((t['purity'] for t in toys), 3)} | >= 0.98 | |",
+        f"| mixture: NMI of merged components | {spread((t['nmi'] for t in toys), 3)} | >= 0.95 | |",
+        f"| training from a cold start, s | {spread((t['seconds'] for t in times.values()), 0)} | <= 180 | days |",
+    ]
+
+
+def low_rows() -> list[str]:
+    """Table rows of the low levels, a robot each."""
+    rows = []
+    for body, name in {"half_cheetah": "low", **{body: f"low_{body}" for body in PUBLISHED}}.items():
+        if missing(name):
+            rows.append(f"| {body} | not evaluated with the present model |" + " |" * 5)
+            continue
+        low, seconds = load(name), load("training").get(f"{body}/low", {}).get("seconds")
+        rows.append(
+            f"| {body} | {low['goal_error_m']:.4f} | {100 * low['speed_error_windowed']:.1f} % "
+            f"| {100 * low['up_to_2_mps']['speed_error_windowed']:.1f} % | {100 * low['fall_rate']:.1f} % "
+            f"| {100 * low['up_to_2_mps']['fall_rate']:.1f} % "
+            f"| {'not measured' if seconds is None else f'{seconds / 60:.1f}'} |"
+        )
+    return rows
+
+
+def all_families() -> list[str]:
+    """The section on the toy of three degrees of freedom, the low level above it and tasks of all seven families."""
+    lines = ["## All seven families", ""]
+    if missing("toy3dof"):
+        return lines + missing("toy3dof")
+    toy = load("toy3dof")
+    lines += [
+        f"`reinfer {COMMANDS['toy3dof']}`: return {toy['return_mean']:.1f} over {toy['n_tasks']} held-out tasks",
+        f"(bar -20; published -79; told the task, about -18), families known after 10 rows: "
+        f"{100 * toy['class_accuracy_by_rows']['10']:.1f} %.",
+        "",
+    ]
+    if missing("low_multi") or missing("transfer_multi"):
+        return [*lines, *missing("low_multi"), *missing("transfer_multi")]
+    low, contest = load("low_multi"), load("transfer_multi")
+    lines += [
+        f"`reinfer {MULTI['low_multi']}`: goals {low['goal_error_m']:.4f} m, speeds "
+        f"{100 * low['speed_error_windowed']:.1f} %, stands {low['stand_error_rad']:.3f} rad,",
+        f"highest |vz| of a second {100 * low['jump_peak_error']:.1f} % off (mean |vz| {low['jump_mean_ratio']:.2f} of "
+        f"the target), falls {100 * low['fall_rate']:.1f} %.",
+        "",
+        f"`reinfer {MULTI['transfer_multi']}`: families known after 10 rows: "
+        f"{100 * contest['class_accuracy_by_rows']['10']:.1f} %.",
+        "",
+        "| | position, m | velocity | stand, rad | jump, peak of \\|vz\\| | falls |",
+        "|---" * 6 + "|",
+    ]
+    for agent in ("toy", "oracle", "random", "zero"):
+        part = contest if agent == "toy" else contest[agent]
+        lines.append(
+            f"| {agent} | {part['position']['settled_error_m']:.3f} "
+            f"| {100 * part['velocity']['windowed_relative_error']:.1f} % "
+            f"| {part['stand']['settled_error_rad']:.3f} "
+            f"| {100 * part['jump']['peak_relative_error']:.1f} % | {part['fall_rate']:.3f} |"
+        )
+    return [*lines, ""]
