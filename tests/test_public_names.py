@@ -29,5 +29,5 @@ def test_the_example_in_its_docstring_runs(name):
     (example,) = doctest.DocTestFinder(recurse=False).find(getattr(reinfer, name), name, globs={})
     assert any("reinfer." in line.source for line in example.examples)
     said = []
-    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=said.append)
+    doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS).run(example, out=said.append)
     assert not said, "".join(said)

@@ -49,7 +49,7 @@ def test_every_command_has_a_help(name, capsys):
     ("typed", "words"),
     [
         ("trian", "unknown command 'trian'; did you mean 'train'? allowed: train, resume, eval, transfer"),
-        ("train tyo", "unknown stage 'tyo'; did you mean 'toy'? allowed: toy, low, stride"),
+        ("train tyo", "unknown stage 'tyo'; did you mean 'toy'? allowed: toy, process, low, stride"),
         ("resume absent", "no run at absent: no such folder"),
         ("resume .", ". is not a run: it has no manifest.json"),
         ("resume", "Folder of the run"),

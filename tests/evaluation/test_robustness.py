@@ -12,6 +12,7 @@ from reinfer.cli.main import main
 from reinfer.evaluation import robustness
 from reinfer.evaluation.robustness import NOMINAL, evaluate_robustness
 from reinfer.evaluation.toy import Shift, heldout_tasks, play_toy, score_toy
+from reinfer.inference.context import LINE_ROWS
 
 TASKS = heldout_tasks(Toy1d())
 
@@ -20,7 +21,7 @@ def play(steps=40, **levels):
     """Episodes of the told-the-form filter under a shift, and their scores."""
     shift = Shift(*(np.full(TASKS.count, level, np.float32) for level in NOMINAL._replace(**levels)))
     episodes = jax.tree.map(np.asarray, play_toy(FilterAgent(), TASKS, jax.random.key(0), steps, shift))
-    return episodes, score_toy(episodes, TASKS)
+    return episodes, score_toy(episodes, TASKS, LINE_ROWS)
 
 
 def test_no_shift_is_the_nominal_toy():
