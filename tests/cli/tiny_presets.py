@@ -2,24 +2,11 @@
 
 from dataclasses import replace
 
-from reinfer.inference.mixture import MixtureConfig
 from reinfer.stages import low_level, stride, toy
+from tiny_toy import TINY as TINY_TOY
 
 TINY = {
-    toy: toy.ToyConfig(
-        iterations=4,
-        updates=2,
-        hidden=8,
-        decoder_hidden=8,
-        policy_hidden=8,
-        latent=3,
-        behaviour_episodes=4,
-        behaviour_length=4,
-        policy_episodes=2,
-        policy_starts=2,
-        mixture_points=256,
-        mixture=MixtureConfig(max_components=6),
-    ),
+    toy: replace(TINY_TOY, iterations=4),
     low_level: replace(low_level.PRESETS["quick"], iterations=2, simulations=4, horizon=4, hidden=8),
     stride: replace(
         stride.PRESETS["quick"],

@@ -69,10 +69,10 @@ class Hyperparameters(NamedTuple):
     minibatches: int
     discount: float
     trace: float
-    clip: float
-    value_weight: float
-    max_gradient_norm: float
-    lowest_learning_rate: float
+    clip: float = 0.2
+    value_weight: float = 0.5
+    max_gradient_norm: float = 1.0
+    lowest_learning_rate: float = 1e-5
 
 
 class Schedule(NamedTuple):

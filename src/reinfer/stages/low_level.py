@@ -100,10 +100,6 @@ class LowLevelStage:
             minibatches=config.minibatches,
             discount=config.discount,
             trace=config.trace,
-            clip=0.2,
-            value_weight=0.5,
-            max_gradient_norm=1.0,
-            lowest_learning_rate=1e-5,
         )
 
     # ---- state
