@@ -9,7 +9,15 @@ import jax.numpy as jnp
 from reinfer.control.equivariance import mlp_mirrors, swapped
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.context import ContextWindow, RowLayout
-from reinfer.inference.readout import PROJECTIONS, Posterior, add_row, init_readout, read_out, readout_mirrors
+from reinfer.inference.readout import (
+    PROJECTIONS,
+    Posterior,
+    add_row,
+    init_readout,
+    moments_of_prefixes,
+    read_out,
+    readout_mirrors,
+)
 from reinfer.inference.recurrent import GRU, gru_mirrors, gru_step, init_gru, project_inputs
 from reinfer.inference.rows import feature_mirror, feature_size, row_features
 
@@ -72,16 +80,17 @@ class GRUEncoder:
     def encode_prefixes(self, rows) -> Posterior:
         """Posteriors after 0, 1, ..., T rows of each sequence: (B, T, R) -> leaves (B, T + 1, D), in one pass."""
         features = row_features(rows, self.layout)
-        begin = self.start(rows.shape[0])
+        begin = jnp.zeros((rows.shape[0], self.gru.hidden_size))
 
-        def step(carry, row):
-            carry = self._advance(carry, *row)
-            return carry, carry
+        def step(hidden, gates):
+            hidden = gru_step(self.gru, hidden, gates)
+            return hidden, hidden
 
-        by_row = (rows.swapaxes(0, 1), features.swapaxes(0, 1), self._gate_inputs(features).swapaxes(0, 1))
-        _, carries = jax.lax.scan(step, begin, by_row)
-        carries = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]).swapaxes(0, 1), begin, carries)
-        return self.read(carries)
+        _, hidden = jax.lax.scan(step, begin, self._gate_inputs(features).swapaxes(0, 1))
+        hidden = jnp.concatenate([begin[None], hidden]).swapaxes(0, 1)
+        newest = jnp.pad(features, ((0, 0), (1, 0), (0, 0)))
+        count = jnp.arange(rows.shape[1] + 1.0)[:, None]
+        return read_out(self, hidden, newest, *moments_of_prefixes(self, features), count)
 
     def carry_of_window(self, window: ContextWindow) -> GRUCarry:
         """The carry after the real rows of each window, equal to that after ``advance`` by each of them."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from reinfer.control.equivariance import Mirror, joined, layer_mirrors, mlp_mirrors, swapped
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
@@ -68,6 +69,19 @@ def add_row(readout, mean, scatter, seen, features):
     deviation = features - mean
     added = jnp.square(deviation @ readout.projection) * (seen / count)
     return mean + deviation / count, scatter + added
+
+
+def moments_of_prefixes(readout, features):
+    """Means (B, T + 1, K) and scatters (B, T + 1, 16), as of ``add_row``, of the first 0, 1, ..., T of the rows (B, T).
+
+    All at once, as products with triangular matrices: one after the other, rows take several times as long.
+    """
+    length = features.shape[1]
+    count = np.arange(length + 1, dtype=np.float32)[:, None]
+    sums = np.tri(length + 1, length, -1, np.float32)
+    means = (sums / np.maximum(count, 1.0)) @ features
+    added = jnp.square((features - means[:, :-1]) @ readout.projection) * (count[:-1] / count[1:])
+    return means, sums @ added
 
 
 def read_out(readout, hidden, newest, mean, scatter, count) -> Posterior:

@@ -68,7 +68,7 @@ class ToyConfig:
     equivariant: bool = setting(False, "tie encoder, heads and policy to the mirror x -> -x")
     prior: str = setting("dpmm", "prior over the latent task", choices=PRIORS)
     pcgrad: bool = setting(False, "project conflicts between the families' gradients of inference (PCGrad)")
-    iterations: int = setting(24, "mixture fits and logged rows", low=1)
+    iterations: int = setting(16, "mixture fits and logged rows", low=1)
     updates: int = setting(130, "gradient steps per iteration", low=1)
     hidden: int = setting(64, "width of the encoder", low=4)
     decoder_hidden: int = setting(64, "width of the decoder heads", low=4)
