@@ -41,7 +41,7 @@ from reinfer.inference.mixture import (
 )
 from reinfer.inference.pcgrad import project_conflicts
 from reinfer.runs import random
-from reinfer.runs.compilation import TRAINING_OPTIONS
+from reinfer.runs.compilation import TRAINING_OPTIONS, compile_together
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.toy_contexts import DIRECTIONS, TaskDraw, behaviour_episodes, policy_episodes
@@ -68,7 +68,7 @@ class ToyConfig:
     equivariant: bool = setting(False, "tie encoder, heads and policy to the mirror x -> -x")
     prior: str = setting("dpmm", "prior over the latent task", choices=PRIORS)
     pcgrad: bool = setting(False, "project conflicts between the families' gradients of inference (PCGrad)")
-    iterations: int = setting(16, "mixture fits and logged rows", low=1)
+    iterations: int = setting(20, "mixture fits and logged rows", low=1)
     updates: int = setting(130, "gradient steps per iteration", low=1)
     hidden: int = setting(64, "width of the encoder", low=4)
     decoder_hidden: int = setting(64, "width of the decoder heads", low=4)
@@ -92,7 +92,7 @@ class ToyConfig:
     decoding_weight: float = setting(0.33, "weight of reward and state decoding", low=0.0)
     drift_weight: float = setting(2.0, "weight of the variance of latents within episodes", low=0.0)
     divergence_weight: float = setting(3e-2, "weight of the KL to the mixture prior", low=0.0)
-    policy_from: float = setting(0.3, "fraction of the run after which the policy acts and learns", low=0.0, high=1.0)
+    policy_from: float = setting(0.35, "fraction of the run after which the policy acts and learns", low=0.0, high=1.0)
     mixture_points: int = setting(8192, "latents per mixture fit", low=64)
     mixture: MixtureConfig = MixtureConfig(max_components=48)
 
@@ -317,7 +317,7 @@ def sample_latents(learned: Learned, key, config: ToyConfig):
 
 
 class ToyStage:
-    """Implements ``runs.Stage``; it holds nothing live."""
+    """Implements ``runs.Stage``; it holds nothing live but whether its programs are compiled."""
 
     name = "toy"
     sync_interval = 1
@@ -338,6 +338,7 @@ class ToyStage:
         # What no compiled program depends on is left out, so that such runs share the programs.
         self.compiled = replace(config, seed=0, prior="dpmm", mixture=MixtureConfig())
         self.iterations = config.iterations
+        self._ready = False
         behaviour = config.behaviour_episodes * config.behaviour_length
         self.steps_per_iteration = config.updates * (behaviour + config.policy_episodes * config.policy_length)
 
@@ -357,9 +358,16 @@ class ToyStage:
     def iterate(self, state: ToyState, iteration: int):
         """Train under the present prior, then refit it to latents of the agent's own episodes."""
         config = self.config
-        key = random.key(config.seed, "update", iteration)
-        learned, metrics = train(state.learned, iteration * config.updates, key, state.prior, self.compiled)
-        latents = sample_latents(learned, random.key(config.seed, "latents", iteration), self.compiled)
+        learning = (state.learned, iteration * config.updates, random.key(config.seed, "update", iteration))
+        latents_key = random.key(config.seed, "latents", iteration)
+        if not self._ready:
+            compile_together(
+                (train, *learning, state.prior, self.compiled),
+                (sample_latents, state.learned, latents_key, self.compiled),
+            )
+            self._ready = True
+        learned, metrics = train(*learning, state.prior, self.compiled)
+        latents = sample_latents(learned, latents_key, self.compiled)
         rng = random.generator(config.seed, "mixture", iteration)
         mixture, prior = refit(config.prior, state.mixture, *map(np.asarray, latents), config.mixture, rng)
         metrics = {name: float(value) for name, value in metrics.items()} | {"components": float(mixture.active.sum())}
