@@ -38,7 +38,7 @@ class Command:
     def __call__(self, *arguments, code: int = 0) -> subprocess.CompletedProcess:
         """Run it to its end and expect exit code ``code``."""
         process = self.start(*arguments)
-        output, errors = process.communicate(timeout=100)
+        output, errors = process.communicate(timeout=300)
         assert process.returncode == code, errors
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 

@@ -132,7 +132,7 @@ def test_mistakes_stop_it_before_anything_is_made(reproduce, tmp_path, typed, wo
 
 
 @pytest.mark.kill
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_killed_again_and_again_it_ends_in_the_same_bytes(line_command, reproduce, tmp_path, monkeypatch):
     (tmp_path / "whole").mkdir()
     monkeypatch.chdir(tmp_path / "whole")
@@ -153,7 +153,7 @@ def test_killed_again_and_again_it_ends_in_the_same_bytes(line_command, reproduc
 
 
 @pytest.mark.kill
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_sigterm_exits_75_and_the_same_command_goes_on(line_command, tmp_path):
     typed = ("reproduce", "--no-progress")
     running = line_command.start(*typed)
@@ -161,7 +161,7 @@ def test_sigterm_exits_75_and_the_same_command_goes_on(line_command, tmp_path):
         assert running.poll() is None, running.communicate()
         time.sleep(0.01)
     running.send_signal(signal.SIGTERM)
-    output, errors = running.communicate(timeout=60)
+    output, errors = running.communicate(timeout=300)
     assert running.returncode == 75 and "Traceback" not in errors
     assert errors.splitlines()[-1].endswith("continue with: reinfer reproduce --no-progress")
     assert taken(output) == {"train toy, seed 0": "started"}

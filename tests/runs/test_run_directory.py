@@ -89,7 +89,7 @@ def test_status(tmp_path):
 def _hold(run, ready, release):
     with run.exclusive():
         ready.set()
-        release.wait(30)
+        release.wait(300)
 
 
 def test_one_process_at_a_time(tmp_path):
@@ -98,7 +98,7 @@ def test_one_process_at_a_time(tmp_path):
     ready, release = context.Event(), context.Event()
     holder = context.Process(target=_hold, args=(run, ready, release))
     holder.start()
-    assert ready.wait(30)
+    assert ready.wait(300)
     with pytest.raises(RunError, match="is being written by another process"), run.exclusive():
         pass
     holder.kill()
