@@ -91,7 +91,7 @@ class ManySeeds:
         first = self.stages[f"seed{config.seed}"]
         self.iterations, self.steps_per_iteration = first.iterations, first.steps_per_iteration
         self._seeds = np.array(seeds, np.uint32)
-        self._advance = _program(self.one.advance, first.compiled, devices_for(config.seeds))
+        self.program = _program(self.one.advance, first.compiled, devices_for(config.seeds))
 
     def init(self) -> tuple:
         """Every seed's own."""
@@ -102,9 +102,7 @@ class ManySeeds:
 
     def iterate(self, state: tuple, iteration: int):
         """Advance all seeds at once, then conclude one after the other."""
-        carried = [stage.carried(part) for stage, part in zip(self.stages.values(), state, strict=True)]
-        together = jax.tree.map(lambda *leaves: np.stack(leaves), *carried)
-        found = jax.tree.map(np.asarray, self._advance(together, self._seeds, iteration))
+        found = jax.tree.map(np.asarray, self.program(*self.inputs(state), iteration))
         concluded = [
             stage.conclude(part, jax.tree.map(lambda leaf, place=place: leaf[place], found), iteration)
             for place, (stage, part) in enumerate(zip(self.stages.values(), state, strict=True))
@@ -112,6 +110,11 @@ class ManySeeds:
         states, rows = zip(*concluded, strict=True)
         own = {f"{name}/{key}": row[key] for name, row in zip(self.stages, rows, strict=True) for key in row}
         return states, own | {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+    def inputs(self, state: tuple) -> tuple:
+        """What ``program`` takes besides the iteration: what all seeds carry, stacked, and their numbers."""
+        carried = [stage.carried(part) for stage, part in zip(self.stages.values(), state, strict=True)]
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *carried), self._seeds
 
     def parents(self) -> list[dict]:
         """What every seed is built from."""
