@@ -125,6 +125,10 @@ def test_a_seed_that_goes_wrong_is_named(walk, capsys):
         ),
         ("train toy --preset reference --seeds=2", "preset 'reference' of stage toy trains one seed at a time"),
         ("train toy --seeds 0", "seeds: 0 is not allowed; it must be at least 1"),
+        (
+            "train walk --seeds 2 --seed 4294967295",
+            "seed: 4294967296 is not allowed; it must be between 0 and 4294967295",
+        ),
         ("train process --seeds two", "'two'; the option is --seeds INT"),
     ],
 )

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from reinfer.runs import random
 from reinfer.runs.compilation import TRAINING_OPTIONS
 from reinfer.runs.config import digest, setting, validate
 from reinfer.runs.stage import Stage, State
@@ -87,6 +88,7 @@ class ManySeeds:
     def __init__(self, config):
         self.config = validate(config)
         seeds = range(config.seed, config.seed + config.seeds)
+        random.check_seed(seeds[-1])
         self.stages = {f"seed{seed}": self.one(of_seed(config, seed)) for seed in seeds}
         first = self.stages[f"seed{config.seed}"]
         self.iterations, self.steps_per_iteration = first.iterations, first.steps_per_iteration
