@@ -1,6 +1,6 @@
 """The parts of docs/results.md on what is trained: the toys, and the low levels of robots."""
 
-from evaluations import COMMANDS, MULTI, PUBLISHED, SEEDS, load, missing, spread
+from evaluations import COMMANDS, MULTI, PUBLISHED, RESULTS, SEEDS, load, missing, spread
 
 
 def trained() -> list[str]:
@@ -43,7 +43,18 @@ def toy_rows() -> list[str]:
         f"| mixture: purity | {spread((t['purity'] for t in toys), 3)} | >= 0.98 | |",
         f"| mixture: NMI of merged components | {spread((t['nmi'] for t in toys), 3)} | >= 0.95 | |",
         f"| training from a cold start, s | {spread((t['seconds'] for t in times.values()), 0)} | <= 180 | days |",
+        *seeds_rows(),
     ]
+
+
+def seeds_rows() -> list[str]:
+    """The table row on many seeds in one program; empty where they were not timed."""
+    if not (RESULTS / "seeds.json").exists():
+        return []
+    found = load("seeds")
+    share = f"{found['iterations']} of {found['iterations_of_preset']} iterations"
+    title = f"{found['seeds']} seeds in one program (`python benchmarks/seeds.py`, {share}), times that of one"
+    return [f"| {title} | {found['ratio']:.1f} | <= 6 | |"]
 
 
 def low_rows() -> list[str]:

@@ -9,7 +9,7 @@ import tyro
 
 from reinfer.cli.parsing import parse
 from reinfer.runs.config import setting, validate
-from reinfer.runs.directory import MANIFEST_FILE, SHIPPED, RunDirectory, resolve
+from reinfer.runs.directory import MANIFEST_FILE, SHIPPED, RunDirectory, models_in, resolve
 from reinfer.runs.models import DESCRIPTION_FILE, load_model
 
 
@@ -37,11 +37,10 @@ def describe(reference: str) -> dict:
     folder = resolve(reference)
     if (folder / DESCRIPTION_FILE).is_file():
         return {"type": "model", **_describe_model(folder)}
-    parts = sorted(path.parent for path in folder.glob(f"*/{DESCRIPTION_FILE}"))
     return {
         "type": "models",
         "path": str(folder),
-        "models": {part.name: _describe_model(part) for part in parts},
+        "models": {part.name: _describe_model(part) for part in models_in(folder)},
     }
 
 

@@ -120,10 +120,11 @@ def run_of(reference: str) -> str:
 
     if not reference.startswith(SHIPPED) and not (Path(reference) / DESCRIPTION_FILE).is_file():
         return reference
-    parent = resolve(reference).parent
-    if not (parent / MANIFEST_FILE).is_file():
-        raise ArtifactError(f"{reference} is a model away from its run: its learning curve stayed there; name the run")
-    return str(parent)
+    # A run may have several models, which lie one folder deeper.
+    for folder in resolve(reference).parents[:2]:
+        if (folder / MANIFEST_FILE).is_file():
+            return str(folder)
+    raise ArtifactError(f"{reference} is a model away from its run: its learning curve stayed there; name the run")
 
 
 def score_of(run_folder: str) -> str:

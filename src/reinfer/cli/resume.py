@@ -24,7 +24,7 @@ def run(arguments: list[str]) -> int:
     options = validate(parse(ResumeOptions, "reinfer resume", arguments))
 
     from reinfer.runs.compilation import enable_cache
-    from reinfer.runs.directory import RunDirectory
+    from reinfer.runs.directory import RunDirectory, models_in
     from reinfer.runs.loop import fit
 
     found = RunDirectory.open(options.run)
@@ -43,6 +43,6 @@ def run(arguments: list[str]) -> int:
             progress=options.progress,
             checkpoint_interval_s=interval_s,
         )
-    if found.model.exists():
-        print(f"model: {found.model}")
+    for model in models_in(found.model):
+        print(f"model: {model}")
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinfer.cli.records import REPORT_FILE
-from reinfer.runs.directory import MANIFEST_FILE, SHIPPED, RunDirectory, resolve
+from reinfer.runs.directory import MANIFEST_FILE, SHIPPED, RunDirectory, models_in, resolve
 from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.runs.models import Model, load_model
 
@@ -54,8 +54,9 @@ def sort(references) -> Sources:
         elif (path / MANIFEST_FILE).is_file():
             run = RunDirectory.open(path)
             found.runs.append(run)
-            if run.model.is_dir():
-                _add_model(found, reference)
+            models = models_in(run.model)
+            for model in models:
+                _add_model(found, reference if models == [run.model] else str(model))
         else:
             _add_model(found, reference)
     return found

@@ -33,16 +33,21 @@ VARIANTS = {
 def load_stage(name: str) -> tuple[dict[type, type], dict]:
     """The classes of stage ``name`` by the type of config they take, and all their presets by name.
 
-    Raises ConfigError on an unknown name.
+    Where many seeds can be trained in one program, there is a class for that too, with its own type of config. Raises
+    ConfigError on an unknown name.
     """
     if name not in STAGES:
         raise ConfigError(f"unknown stage {name!r}; {nearest(name, STAGES)}")
+    from reinfer.stages.seeds import many, many_config, trains_many
+
     classes, presets = {}, {}
     for path in (STAGES[name][0], *VARIANTS.get(name, ())):
         module_name, _, class_name = path.partition(":")
         module = importlib.import_module(module_name)
         (config_type,) = {type(config) for config in module.PRESETS.values()}
-        classes[config_type] = getattr(module, class_name)
+        stage = classes[config_type] = getattr(module, class_name)
+        if trains_many(stage):
+            classes[many_config(config_type)] = many(stage)
         presets |= module.PRESETS
     return classes, presets
 

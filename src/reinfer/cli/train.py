@@ -1,7 +1,8 @@
 """``reinfer train STAGE``: preset, overridden by a TOML file, overridden by options.
 
 A preset that has the name of a body takes the place of ``default`` for that body. Where a stage has several algorithms
-(``--algo``), there are presets ``ALGO`` and ``ALGO-PRESET`` of each.
+(``--algo``), there are presets ``ALGO`` and ``ALGO-PRESET`` of each. Where many seeds can be trained in one program,
+their number is a setting too (``--seeds``).
 """
 
 import dataclasses
@@ -37,7 +38,7 @@ def run(arguments: list[str]) -> int:
     options, config = wanted.options, wanted.config
 
     from reinfer.runs.compilation import enable_cache
-    from reinfer.runs.directory import RunDirectory
+    from reinfer.runs.directory import RunDirectory, models_in
     from reinfer.runs.loop import fit
     from reinfer.runs.provenance import command_line
 
@@ -46,8 +47,8 @@ def run(arguments: list[str]) -> int:
     made = RunDirectory.create(options.runs, wanted.stage, config, command_line(), stage.parents(), options.name)
     print(f"run: {made.path}", flush=True)
     fit(stage, made, progress=options.progress, checkpoint_interval_s=options.checkpoint_interval_s)
-    if made.model.exists():
-        print(f"model: {made.model}")
+    for model in models_in(made.model):
+        print(f"model: {model}")
     return 0
 
 
@@ -62,18 +63,42 @@ class Wanted(NamedTuple):
 
 def read_training(arguments: list[str]) -> Wanted:
     """What ``reinfer train`` is asked for by ``arguments``. Raises ConfigError on a mistake; nothing is made."""
+    from reinfer.stages.seeds import of_seed, trains_many, with_seeds
+
     name, *rest = arguments
     classes, presets = load_stage(name)
+    presets = {
+        preset: with_seeds(settings) if trains_many(classes[type(settings)]) else settings
+        for preset, settings in presets.items()
+    }
     prog = f"reinfer train {name}"
     early = _own_options(rest, prog)
     preset = _of_algorithm(early.preset, rest)
     if preset not in presets:
         raise ConfigError(f"unknown preset {preset!r} of stage {name}; {nearest(preset, presets)}")
+    counted = hasattr(presets[preset], "seeds")
+    if not counted and "--seeds" in [argument.partition("=")[0] for argument in rest]:
+        raise ConfigError(f"seeds: preset {preset!r} of stage {name} trains one seed at a time; {_many_seeds()}")
     chosen = _choose(presets[preset], early.config, prog, rest)
     body = getattr(chosen.settings, "body", None)
     if early.preset == "default" and body in presets:
         chosen = _choose(presets[body], early.config, prog, rest)
-    return Wanted(name, classes, validate(chosen.options), validate(chosen.settings))
+    settings = validate(chosen.settings)
+    if counted and settings.seeds == 1:
+        settings = of_seed(settings, settings.seed)
+    return Wanted(name, classes, validate(chosen.options), settings)
+
+
+def _many_seeds() -> str:
+    """In words: which presets of which stages train many seeds in one program."""
+    from reinfer.stages.seeds import trains_many
+
+    found = []
+    for name in STAGES:
+        classes, presets = load_stage(name)
+        able = [preset for preset, settings in presets.items() if trains_many(classes[type(settings)])]
+        found += [f"{name} ({', '.join(able)})"] if able else []
+    return f"many in one program: {', '.join(found)}"
 
 
 def _choose(preset, file: str | None, prog: str, arguments: list[str]):

@@ -6,7 +6,7 @@ RUNS/<stage>/<name>/
   metrics.csv      deterministic columns; timing.csv: wall-clock columns
   log.txt          events; error.txt: the traceback, if the run failed
   checkpoints/     see ``runs.checkpoint``
-  model/           the exported model, once the run is done
+  model/           the exported model, or a folder per model, once the run is done
 """
 
 import contextlib
@@ -168,9 +168,16 @@ def resolve(reference: str) -> Path:
         if not run.model.is_dir():
             raise ArtifactError(f"run {path} has no model yet: its status is {run.manifest()['status']}")
         return run.model
-    if (path / DESCRIPTION_FILE).is_file() or any(path.glob(f"*/{DESCRIPTION_FILE}")):
+    if models_in(path):
         return path
     raise ArtifactError(f"{path} is neither a run nor a model: it has no {MANIFEST_FILE} and no {DESCRIPTION_FILE}")
+
+
+def models_in(folder: Path) -> list[Path]:
+    """``folder`` itself if it is a model, else the folders in it that are; empty if there is none."""
+    if (folder / DESCRIPTION_FILE).is_file():
+        return [folder]
+    return sorted(path.parent for path in folder.glob(f"*/{DESCRIPTION_FILE}"))
 
 
 def shipped_models() -> dict[str, Path]:

@@ -192,11 +192,14 @@ def choose_starts(key, tasks: Tasks, episodes, count: int):
     return Tasks(*(jnp.repeat(leaf, count + 1) for leaf in tasks)), state, window
 
 
-@partial(_compiled, donate_argnames="state")
-def train(state: ProcessState, key, config: ProcessConfig):
-    """``config.updates`` updates in one program; returns the new state and mean metrics."""
-    state, parts = jax.lax.scan(lambda c, k: update(c, k, config), state, jax.random.split(key, config.updates))
+def advance(state: ProcessState, seed, iteration, config: ProcessConfig):
+    """``config.updates`` updates, a pure function of arrays (see ``stages.seeds``): the new state and mean metrics."""
+    keys = jax.random.split(random.key(seed, "update", iteration), config.updates)
+    state, parts = jax.lax.scan(lambda c, k: update(c, k, config), state, keys)
     return state, jax.tree.map(jnp.mean, parts)
+
+
+advance_one = _compiled(advance)
 
 
 @_compiled
@@ -213,11 +216,12 @@ def line_points(inference: ProcessNetworks, key, config: ProcessConfig):
 
 
 class ProcessStage:
-    """Implements ``runs.Stage``; it holds nothing live."""
+    """Implements ``runs.Stage``, and ``stages.seeds.SeedStage``; it holds nothing live."""
 
     name = "process"
     sync_interval = 1
     score_key = "elbo"
+    advance = staticmethod(advance)
 
     def __init__(self, config: ProcessConfig):
         self.config = validate(config)
@@ -240,8 +244,17 @@ class ProcessStage:
 
     def iterate(self, state: ProcessState, iteration: int):
         """Some updates; returns the state and mean metrics."""
-        state, metrics = train(state, random.key(self.config.seed, "update", iteration), self.compiled)
-        return state, {name: float(value) for name, value in metrics.items()}
+        found = advance_one(self.carried(state), np.uint32(self.config.seed), iteration, self.compiled)
+        return self.conclude(state, found, iteration)
+
+    def carried(self, state: ProcessState) -> ProcessState:
+        """The part of ``state`` that ``advance`` takes: all of it."""
+        return state
+
+    def conclude(self, state: ProcessState, found, iteration: int):
+        """The next state and metrics, from what ``advance`` found."""
+        following, metrics = found
+        return following, {name: float(value) for name, value in metrics.items()}
 
     def parents(self) -> list[dict]:
         """Built from no other model."""

@@ -41,7 +41,7 @@ from reinfer.inference.mixture import (
 )
 from reinfer.inference.pcgrad import project_conflicts
 from reinfer.runs import random
-from reinfer.runs.compilation import TRAINING_OPTIONS, compile_together
+from reinfer.runs.compilation import TRAINING_OPTIONS
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.toy_contexts import DIRECTIONS, TaskDraw, behaviour_episodes, policy_episodes
@@ -283,16 +283,25 @@ def training_toy(config: ToyConfig, time_step_spread: float) -> ToyBody:
     return TOYS[config.body](process_noise=config.process_noise, time_step_spread=time_step_spread)
 
 
-@partial(_compiled, donate_argnames="learned")
+def advance(carried: tuple[Learned, MixturePrior], seed, iteration, config: ToyConfig):
+    """All that an iteration computes on the device, a pure function of arrays (see ``stages.seeds``).
+
+    Returns: what is learned then, mean metrics, and ``sample_latents`` of it.
+    """
+    learned, prior = carried
+    key = random.key(seed, "update", iteration)
+    learned, metrics = train(learned, iteration * config.updates, key, prior, config)
+    return learned, metrics, sample_latents(learned, random.key(seed, "latents", iteration), config)
+
+
 def train(learned: Learned, first, key, prior: MixturePrior, config: ToyConfig):
-    """Updates ``first`` to ``first + config.updates`` in one program; returns the new state and mean metrics."""
+    """Updates ``first`` to ``first + config.updates``; returns the new state and mean metrics."""
     scale = target_scale(TOYS[config.body].tasks)
     numbered = (first + jnp.arange(config.updates), jax.random.split(key, config.updates))
     learned, parts = jax.lax.scan(lambda c, x: update(c, *x, config, prior, scale), learned, numbered)
     return learned, jax.tree.map(jnp.mean, parts)
 
 
-@_compiled
 def sample_latents(learned: Learned, key, config: ToyConfig):
     """Posterior draws (mixture_points, D) for the prior and their families, from the second half of own episodes.
 
@@ -313,15 +322,19 @@ def sample_latents(learned: Learned, key, config: ToyConfig):
     return draws.reshape(-1, draws.shape[-1])[: config.mixture_points], families[: config.mixture_points]
 
 
+advance_one = _compiled(advance)
+
+
 # ---- the stage
 
 
 class ToyStage:
-    """Implements ``runs.Stage``; it holds nothing live but whether its programs are compiled."""
+    """Implements ``runs.Stage``, and ``stages.seeds.SeedStage``; it holds nothing live."""
 
     name = "toy"
     sync_interval = 1
     score_key = "target_error"
+    advance = staticmethod(advance)
 
     def __init__(self, config: ToyConfig):
         self.config = validate(config)
@@ -338,7 +351,6 @@ class ToyStage:
         # What no compiled program depends on is left out, so that such runs share the programs.
         self.compiled = replace(config, seed=0, prior="dpmm", mixture=MixtureConfig())
         self.iterations = config.iterations
-        self._ready = False
         behaviour = config.behaviour_episodes * config.behaviour_length
         self.steps_per_iteration = config.updates * (behaviour + config.policy_episodes * config.policy_length)
 
@@ -357,17 +369,17 @@ class ToyStage:
 
     def iterate(self, state: ToyState, iteration: int):
         """Train under the present prior, then refit it to latents of the agent's own episodes."""
+        found = advance_one(self.carried(state), np.uint32(self.config.seed), iteration, self.compiled)
+        return self.conclude(state, found, iteration)
+
+    def carried(self, state: ToyState) -> tuple[Learned, MixturePrior]:
+        """The part of ``state`` that ``advance`` takes."""
+        return state.learned, state.prior
+
+    def conclude(self, state: ToyState, found, iteration: int):
+        """The next state and metrics, from what ``advance`` found: the prior is refitted on the host."""
         config = self.config
-        learning = (state.learned, iteration * config.updates, random.key(config.seed, "update", iteration))
-        latents_key = random.key(config.seed, "latents", iteration)
-        if not self._ready:
-            compile_together(
-                (train, *learning, state.prior, self.compiled),
-                (sample_latents, state.learned, latents_key, self.compiled),
-            )
-            self._ready = True
-        learned, metrics = train(*learning, state.prior, self.compiled)
-        latents = sample_latents(learned, latents_key, self.compiled)
+        learned, metrics, latents = found
         rng = random.generator(config.seed, "mixture", iteration)
         mixture, prior = refit(config.prior, state.mixture, *map(np.asarray, latents), config.mixture, rng)
         metrics = {name: float(value) for name, value in metrics.items()} | {"components": float(mixture.active.sum())}

@@ -1,0 +1,160 @@
+"""Many seeds of one stage in one program: ``reinfer train STAGE --seeds N``.
+
+What an iteration computes on the device is compiled once, for all seeds (``jax.vmap``), and spread over the devices;
+what it does on the host (mixture fits, models) is done seed by seed, by the stage itself. Keys are those of a run of
+the seed alone, so results agree with it up to the rounding of products over batches.
+"""
+
+import functools
+from dataclasses import fields, make_dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from reinfer.runs import random
+from reinfer.runs.compilation import TRAINING_OPTIONS
+from reinfer.runs.config import digest, setting, validate
+from reinfer.runs.stage import Stage, State
+
+
+class SeedStage(Stage, Protocol):
+    """A stage whose iteration has two parts: one for the device, then one for the host. It holds nothing live.
+
+    Attributes:
+        compiled: its config without what no compiled program depends on, the seed above all.
+    """
+
+    compiled: Any
+
+    def carried(self, state: State) -> Any:
+        """The arrays of ``state`` that ``advance`` takes."""
+        ...
+
+    @staticmethod
+    def advance(carried, seed, iteration, config) -> Any:
+        """What an iteration computes on the device, under ``compiled``: a pure function of arrays, not yet compiled.
+
+        A condition on ``iteration`` alone stays one, since all seeds share it; one on anything else becomes a choice
+        between two results that are both computed.
+        """
+        ...
+
+    def conclude(self, state: State, found, iteration: int) -> tuple[State, dict[str, float]]:
+        """What ``iterate`` returns, from what ``advance`` found (NumPy or JAX arrays)."""
+        ...
+
+
+def trains_many(stage: type[Stage]) -> bool:
+    """Whether many seeds of ``stage`` can be trained in one program."""
+    return hasattr(stage, "advance")
+
+
+@functools.cache
+def many_config(kind: type) -> type:
+    """The type of config ``kind`` with one field more: how many seeds, which follow each other from ``seed`` on."""
+    count = setting(1, "agents trained in one program, of this seed and those that follow it", low=1)
+    return make_dataclass(f"{kind.__name__}Seeds", [("seeds", int, count)], bases=(kind,), frozen=True, slots=True)
+
+
+def with_seeds(config, seeds: int = 1):
+    """``config`` as a ``many_config``."""
+    return many_config(type(config))(**_values(config, type(config)), seeds=seeds)
+
+
+def of_seed(config, seed: int):
+    """The config of one of the seeds of a ``many_config``: what a run of it alone would have."""
+    kind = type(config).__base__
+    return replace(kind(**_values(config, kind)), seed=seed)
+
+
+def many(stage: type[SeedStage]) -> type["ManySeeds"]:
+    """The stage that trains many seeds of ``stage``."""
+    shared = {"one": stage, "name": stage.name, "score_key": stage.score_key, "sync_interval": stage.sync_interval}
+    return type(f"Many{stage.__name__}", (ManySeeds,), shared)
+
+
+class ManySeeds:
+    """Implements ``runs.Stage`` for several seeds of the stage ``one``; a state is the tuple of their states.
+
+    Metrics are those of each seed, ``seed3/target_error``, and their means, ``target_error``. Environment steps are
+    those of one seed, so that curves can be compared with those of a run of one.
+    """
+
+    one: type[SeedStage]
+
+    def __init__(self, config):
+        self.config = validate(config)
+        seeds = range(config.seed, config.seed + config.seeds)
+        random.check_seed(seeds[-1])
+        self.stages = {f"seed{seed}": self.one(of_seed(config, seed)) for seed in seeds}
+        first = self.stages[f"seed{config.seed}"]
+        self.iterations, self.steps_per_iteration = first.iterations, first.steps_per_iteration
+        self._seeds = np.array(seeds, np.uint32)
+        self.program = _program(self.one.advance, first.compiled, devices_for(config.seeds))
+
+    def init(self) -> tuple:
+        """Every seed's own."""
+        return tuple(stage.init() for stage in self.stages.values())
+
+    def begin(self, iteration: int) -> None:
+        """Nothing to reset."""
+
+    def iterate(self, state: tuple, iteration: int):
+        """Advance all seeds at once, then conclude one after the other."""
+        found = jax.tree.map(np.asarray, self.program(*self.inputs(state), iteration))
+        concluded = [
+            stage.conclude(part, jax.tree.map(lambda leaf, place=place: leaf[place], found), iteration)
+            for place, (stage, part) in enumerate(zip(self.stages.values(), state, strict=True))
+        ]
+        states, rows = zip(*concluded, strict=True)
+        own = {f"{name}/{key}": row[key] for name, row in zip(self.stages, rows, strict=True) for key in row}
+        return states, own | {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+    def inputs(self, state: tuple) -> tuple:
+        """What ``program`` takes besides the iteration: what all seeds carry, stacked, and their numbers."""
+        carried = [stage.carried(part) for stage, part in zip(self.stages.values(), state, strict=True)]
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *carried), self._seeds
+
+    def parents(self) -> list[dict]:
+        """What every seed is built from."""
+        return next(iter(self.stages.values())).parents()
+
+    def export(self, state: tuple, folder: Path, provenance: dict) -> None:
+        """Every seed's model in a folder of its own, with its own config, and a note of the seeds trained beside it."""
+        together = {"seeds": self._seeds.tolist(), "config_sha256": provenance["config_sha256"]}
+        metrics = provenance["last_metrics"]
+        for (name, stage), part in zip(self.stages.items(), state, strict=True):
+            own = {key.removeprefix(f"{name}/"): value for key, value in metrics.items() if key.startswith(f"{name}/")}
+            story = {
+                "seed": stage.config.seed,
+                "config_sha256": digest(stage.config),
+                "last_metrics": {key: metrics[key] for key in ("iteration", "env_steps")} | own,
+                "trained_together": together,
+            }
+            stage.export(part, folder / name, provenance | story)
+
+
+def devices_for(count: int) -> tuple[jax.Device, ...]:
+    """The devices that ``count`` seeds are spread over: as many as can have equally many seeds each."""
+    devices = jax.devices()
+    shares = max(number for number in range(1, len(devices) + 1) if count % number == 0)
+    return tuple(devices[:shares])
+
+
+@functools.cache
+def _program(advance, compiled, devices: tuple):
+    """``advance`` of many seeds; every device has some of them and nothing to tell another."""
+    mesh = Mesh(np.array(devices), ("seeds",))
+    split, same = PartitionSpec("seeds"), PartitionSpec()
+    every = jax.vmap(functools.partial(advance, config=compiled), in_axes=(0, 0, None))
+    spread = jax.shard_map(every, mesh=mesh, in_specs=(split, split, same), out_specs=split, check_vma=False)
+    placed = tuple(NamedSharding(mesh, spec) for spec in (split, split, same))
+    return jax.jit(spread, in_shardings=placed, compiler_options=TRAINING_OPTIONS)
+
+
+def _values(config, kind: type) -> dict:
+    """The settings of ``config`` that a ``kind`` has."""
+    return {field.name: getattr(config, field.name) for field in fields(kind)}

@@ -1,0 +1,85 @@
+"""A stage of which many seeds can be trained in one program, and which takes a moment: random walks."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from reinfer.runs import random
+from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.models import save_model
+
+
+@dataclass(frozen=True, slots=True)
+class WalkConfig:
+    """Settings of the walk."""
+
+    seed: int = setting(0, "seed of all randomness", low=0)
+    iterations: int = setting(4, "iterations in all", low=1)
+    bad_seed: int = setting(-1, "seed that goes wrong")
+
+
+class WalkState(NamedTuple):
+    """A part on the device and one on the host."""
+
+    place: jax.Array
+    steps: jax.Array
+    visited: np.ndarray
+
+
+def advance(carried, seed, iteration, config: WalkConfig):
+    """A step."""
+    place, steps = carried
+    step = jax.random.normal(random.key(seed, "step", iteration), place.shape)
+    return (place + step * jnp.where(seed == config.bad_seed, jnp.nan, 1.0), steps + 1), jnp.abs(step).mean()
+
+
+_advance_one = partial(jax.jit, static_argnames="config")(advance)
+
+
+class WalkStage:
+    """Implements ``stages.seeds.SeedStage``."""
+
+    name = "walk"
+    sync_interval = 1
+    score_key = "length"
+    steps_per_iteration = 1
+    advance = staticmethod(advance)
+
+    def __init__(self, config: WalkConfig):
+        self.config = validate(config)
+        self.compiled = WalkConfig(bad_seed=config.bad_seed)
+        self.iterations = config.iterations
+
+    def init(self):
+        place = jax.random.normal(random.key(self.config.seed, "start"), (3,))
+        return WalkState(place, jnp.zeros((), jnp.int32), np.zeros(3))
+
+    def begin(self, iteration):
+        """Nothing to reset."""
+
+    def iterate(self, state, iteration):
+        found = _advance_one(self.carried(state), np.uint32(self.config.seed), iteration, self.compiled)
+        return self.conclude(state, found, iteration)
+
+    def carried(self, state):
+        return state.place, state.steps
+
+    def conclude(self, state, found, iteration):
+        (place, steps), length = found
+        visited = state.visited + random.generator(self.config.seed, "host", iteration).normal() * np.asarray(place)
+        return WalkState(place, steps, visited), {"length": float(length), "far": float(np.abs(place).max())}
+
+    def parents(self):
+        return []
+
+    def export(self, state, folder, provenance):
+        arrays = {"place": np.asarray(state.place), "visited": state.visited}
+        training = {"training": to_dict(self.config)}
+        save_model(folder, kind="walk", arrays=arrays, config=training, metrics={}, provenance=provenance)
+
+
+PRESETS = {"default": WalkConfig(), "long": WalkConfig(iterations=8)}
