@@ -19,6 +19,8 @@ from reinfer.runs.compilation import TRAINING_OPTIONS, compile_together
 from reinfer.runs.config import digest, setting, validate
 from reinfer.runs.stage import State
 
+_SPLIT = PartitionSpec("seeds")
+
 
 class SeedStage:
     """Base of such a stage: an iteration is a part on the device, then one on the host. It holds nothing live.
@@ -90,25 +92,22 @@ def _for_one(stage: type[SeedStage], compiled) -> Programs:
 
 
 @functools.cache
-def _for_many(stage: type[SeedStage], compiled, devices: tuple) -> Programs:
-    """All arguments but the iteration are stacked; every device has some of the seeds and nothing to tell another."""
-    mesh = Mesh(np.array(devices), ("seeds",))
-    split, same = PartitionSpec("seeds"), PartitionSpec()
-    placed = tuple(NamedSharding(mesh, spec) for spec in (split, split, same))
+def _for_many(stage: type[SeedStage], compiled, mesh: Mesh) -> Programs:
+    """All arguments but the iteration are stacked; every device of ``mesh`` has some, and nothing to tell another."""
 
     def spread(part):
         every = jax.vmap(functools.partial(part, config=compiled), in_axes=(0, 0, None))
-        on_each = jax.shard_map(every, mesh=mesh, in_specs=(split, split, same), out_specs=split, check_vma=False)
-        return jax.jit(on_each, in_shardings=placed, compiler_options=TRAINING_OPTIONS)
+        specs = (_SPLIT, _SPLIT, PartitionSpec())
+        on_each = jax.shard_map(every, mesh=mesh, in_specs=specs, out_specs=_SPLIT, check_vma=False)
+        return jax.jit(on_each, compiler_options=TRAINING_OPTIONS)
 
     return Programs(spread(stage.advance), spread(stage.observe))
 
 
-def devices_for(count: int) -> tuple[jax.Device, ...]:
+def devices_for(count: int) -> list[jax.Device]:
     """The devices that ``count`` seeds are spread over: as many as can have equally many seeds each."""
     devices = jax.devices()
-    shares = max(number for number in range(1, len(devices) + 1) if count % number == 0)
-    return tuple(devices[:shares])
+    return devices[: max(number for number in range(1, len(devices) + 1) if count % number == 0)]
 
 
 @functools.cache
@@ -152,7 +151,9 @@ class ManySeeds:
         first = self.stages[f"seed{config.seed}"]
         self.iterations, self.steps_per_iteration = first.iterations, first.steps_per_iteration
         self._seeds = np.array(seeds, np.uint32)
-        self.programs = _for_many(self.one, first.compiled, devices_for(config.seeds))
+        mesh = Mesh(np.array(devices_for(config.seeds)), ("seeds",))
+        self._placed = NamedSharding(mesh, _SPLIT)
+        self.programs = _for_many(self.one, first.compiled, mesh)
 
     def init(self) -> tuple:
         """Every seed's own."""
@@ -173,9 +174,9 @@ class ManySeeds:
         return states, own | {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
     def inputs(self, state: tuple) -> tuple:
-        """What ``programs`` take besides the iteration: what all seeds carry, stacked, and their numbers."""
+        """What ``programs`` take besides the iteration, spread: what all seeds carry, stacked, and their numbers."""
         carried = [stage.carried(part) for stage, part in zip(self.stages.values(), state, strict=True)]
-        return jax.tree.map(lambda *leaves: np.stack(leaves), *carried), self._seeds
+        return jax.device_put((jax.tree.map(lambda *leaves: np.stack(leaves), *carried), self._seeds), self._placed)
 
     def parents(self) -> list[dict]:
         """What every seed is built from."""
