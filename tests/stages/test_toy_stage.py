@@ -55,15 +55,15 @@ def test_resuming_after_death_ends_in_the_same_bytes(tmp_path, monkeypatch):
 
 
 def test_seeds_in_one_program_do_what_they_do_alone(tmp_path):
-    """From the same state: later, what rounding changes is amplified wherever a gradient is next to nothing."""
+    """From the same state: over iterations rounding is amplified, by rollouts and wherever a gradient is next to nothing."""
     stage = many(ToyStage)(with_seeds(dataclasses.replace(TINY, seed=1), 2))
     states = stage.init()
     for iteration in range(2):
         alone = [one.iterate(state, iteration) for one, state in zip(stage.stages.values(), states, strict=True)]
         together, metrics = stage.iterate(states, iteration)
         for name, found, (state, row) in zip(stage.stages, together, alone, strict=True):
-            assert {key: metrics[f"{name}/{key}"] for key in row} == pytest.approx(row, rel=1e-3, abs=1e-5)
-            jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-2, atol=1e-3), found.learned, state.learned)
+            assert {key: metrics[f"{name}/{key}"] for key in row} == pytest.approx(row, rel=1e-4, abs=1e-6)
+            jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), found.learned, state.learned)
         states = tuple(state for state, _ in alone)
     assert metrics["seed1/control_cost"] > 0
     stage.export(together, tmp_path / "model", {"config_sha256": "", "last_metrics": {"iteration": 2, "env_steps": 1}})
