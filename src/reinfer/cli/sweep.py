@@ -81,7 +81,7 @@ class Sweep:
             if ended is None:
                 continue
             trial = self._by_name[ended.key]
-            found = trials.ended(trial, ended.code, ended.reason)
+            found = trials.ended(trial, ended.code, ended.reason, bool(stop))
             self._put(trial, found)
             self._say(trial, _story(trial, found))
             if found.status in (KILLED, STOPPED) and not stop and self._resumes[trial.name] < self.options.resumes:

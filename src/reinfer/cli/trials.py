@@ -177,11 +177,16 @@ def standing(trial: Trial, before: str | None) -> Row:
     return row(trial, {"done": DONE, "failed": FAILED, "preempted": STOPPED}[status])
 
 
-def ended(trial: Trial, code: int | None, reason: str) -> Row:
-    """What became of ``trial``, whose process ended with ``code``; ``reason`` if that is not known."""
+def ended(trial: Trial, code: int | None, reason: str, stopping: bool) -> Row:
+    """What became of ``trial``, whose process ended with ``code``.
+
+    Args:
+        reason: if the code is not known, or tells nothing.
+        stopping: it was asked to stop, which a process that is about to begin cannot obey but by dying.
+    """
     if code == 0:
         return row(trial, DONE)
-    if code == PREEMPTED_EXIT_CODE:
+    if code == PREEMPTED_EXIT_CODE or (stopping and code == -signal.SIGTERM):
         return row(trial, STOPPED)
     for number in _FROM_OUTSIDE:
         if code in (-number, 128 + number):
