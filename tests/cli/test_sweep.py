@@ -178,6 +178,8 @@ def test_what_ends_a_trial_decides_what_the_same_command_does_with_it(typed):
     code, output, _ = typed(*words[:3], "--retry-failed", *words[5:])
     assert code == 0 and {row["status"] for row in rows().values()} == {"done"}
     assert typed(*words)[0] == 0 and len(OneAfterTheOther.started) == 7
+    assert main(["report", "runs/sweep", "--no-video", "--output", "report.html"]) == 0
+    assert all(f"plain/seed-{seed}" in Path("report.html").read_text() for seed in range(4))
 
 
 def test_another_sweep_in_the_same_folder_and_a_run_of_other_settings_are_refused(typed):
@@ -191,12 +193,6 @@ def test_another_sweep_in_the_same_folder_and_a_run_of_other_settings_are_refuse
     assert code == 2 and "plain/seed-0 is a run with other settings (iterations: 4 -> 8)" in error
     with hold(RUNS):
         assert "is being written by another process" in typed(*words[:-1], "8")[2]
-
-
-def test_a_report_can_be_made_of_the_runs(typed, capsys):
-    assert typed("plain", "--over", "seed=0..1")[0] == 0
-    assert main(["report", "runs/sweep", "--no-video", "--output", "report.html"]) == 0
-    assert "plain/seed-0" in Path("report.html").read_text() and "plain/seed-1" in Path("report.html").read_text()
 
 
 def test_without_gpus_trials_leave_them_alone():

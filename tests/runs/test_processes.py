@@ -15,8 +15,8 @@ from reinfer.runs.processes import Job, Supervisor, own_cores
 FOREVER = "from reinfer.runs.processes import end_with_starter\nend_with_starter()\nimport time\ntime.sleep(100)"
 
 
-def job(program: str, folder, **changes) -> Job:
-    return Job(("-c", program), str(folder), str(folder / "out.txt"), 1, {})._replace(**changes)
+def job(program: str, place, **changes) -> Job:
+    return Job(("-c", program), str(place), str(place / "out.txt"), 1, {})._replace(**changes)
 
 
 def is_alive(process: Path) -> bool:
