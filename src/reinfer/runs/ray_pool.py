@@ -111,7 +111,11 @@ class RayPool:
             self._ray.init(address="local", include_dashboard=False, **own, **quiet)
         except Exception as error:
             self._close()
-            raise RunError(f"Ray does not start on this machine: {str(error).strip().splitlines()[0]}") from error
+            reason = str(error).strip().splitlines()[0]
+            raise RunError(
+                f"Ray does not start on this machine: {reason} It waits half a minute for its own processes, which may "
+                "be too short where much else is at work: type the same command again"
+            ) from error
 
     def _machines(self) -> list[dict]:
         return [machine for machine in self._ray.nodes() if machine["Alive"]]
