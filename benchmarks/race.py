@@ -1,4 +1,4 @@
-"""Races: contestants in processes of their own work in turn, each with the machine to itself, and are compared in pairs.
+"""Races: contestants in processes of their own work in turn, each with the machine to itself; compared in pairs.
 
 A round is a slice of work of every contestant, one after the other (A B C, A B C, ...). What slows the machine down for
 longer than a round slows all of them, so a ratio is taken within every round; what is reported is the median over the

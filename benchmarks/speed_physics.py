@@ -98,8 +98,9 @@ def mujoco_rollout(body: str, count: int, steps: int):
     data = [mujoco.MjData(model) for _ in range(cores())]
     states = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)
     start = np.empty((count, states))
-    for row, qpos in zip(start, model.qpos0 + np.random.default_rng(1).uniform(-0.01, 0.01, (count, model.nq))):
-        data[0].qpos[:] = qpos
+    noise = np.random.default_rng(1).uniform(-0.01, 0.01, (count, model.nq))
+    for row, moved in zip(start, noise, strict=True):
+        data[0].qpos[:] = model.qpos0 + moved
         mujoco.mj_getState(model, data[0], row, mujoco.mjtState.mjSTATE_FULLPHYSICS)
     pool, models = Rollout(nthread=cores()), [model] * count
     reached, sensors = np.empty((count, length, states)), np.empty((count, length, model.nsensordata))
