@@ -11,6 +11,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,11 +36,13 @@ class Worker:
         self.contestant = contestant
         module, name, settings, python, environment = contestant
         line = [python, str(HERE / "speed_worker.py"), module, name, json.dumps(settings)]
+        # A file, since a pipe that nobody reads would stop whoever says much.
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             line,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._said,
             text=True,
             env=os.environ | (environment or {}),
         )
@@ -53,13 +56,15 @@ class Worker:
     def close(self) -> None:
         """End the process; what waits on stdin ends by itself."""
         self._process.communicate()
+        self._said.close()
 
     def _answer(self) -> dict:
         if line := self._process.stdout.readline():
             return json.loads(line)
-        _, said = self._process.communicate()
+        self._process.communicate()
+        self._said.seek(0)
         module, name, settings, python, _ = self.contestant
-        raise RuntimeError(f"{module} {name} {settings} by {python} ended early:\n{said}")
+        raise RuntimeError(f"{module} {name} {settings} by {python} ended early:\n{self._said.read()}")
 
 
 def spread(values) -> dict:

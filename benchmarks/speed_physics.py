@@ -13,7 +13,12 @@ import os
 
 from race import Contestant, race, ratio
 
-IDS = {"half_cheetah": "HalfCheetah-v5", "walker2d": "Walker2d-v5", "hopper": "Hopper-v5"}
+#: Bodies -> ids of Gymnasium's environments and their models, which peers load by themselves.
+BODIES = {
+    "half_cheetah": ("HalfCheetah-v5", "half_cheetah.xml"),
+    "walker2d": ("Walker2d-v5", "walker2d_v5.xml"),
+    "hopper": ("Hopper-v5", "hopper.xml"),
+}
 COUNTS = (2, 16, 64)
 
 #: Control steps until all start over; and of which every call of a contestant takes so many.
@@ -62,17 +67,19 @@ def batch_simulation(body: str, count: int, timing: str, with_outcome: bool):
     return work
 
 
-def async_vector_env(body: str, count: int):
+def async_vector_env(body: str, count: int, frame_skip: int):
     """Gymnasium's: a process for each environment."""
     import gymnasium
 
-    from reinfer import robot
-
-    ours = robot(body, "stock")
     # What has fallen stays in the race.
     settings = {} if body == "half_cheetah" else {"terminate_when_unhealthy": False}
     environments = gymnasium.make_vec(
-        IDS[body], count, vectorization_mode="async", frame_skip=ours.frame_skip, max_episode_steps=EPISODE, **settings
+        BODIES[body][0],
+        count,
+        vectorization_mode="async",
+        frame_skip=frame_skip,
+        max_episode_steps=EPISODE,
+        **settings,
     )
     actions = draw_actions(count, environments.single_action_space.shape[0]).astype("float32")
     environments.reset(seed=0)
@@ -85,16 +92,24 @@ def async_vector_env(body: str, count: int):
     return work
 
 
-def mujoco_rollout(body: str, count: int, steps: int):
+def gymnasium_model(body: str):
+    """The model as Gymnasium has it."""
+    from pathlib import Path
+
+    import gymnasium
+    import mujoco
+
+    assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
+    return mujoco.MjModel.from_xml_path(str(assets / BODIES[body][1]))
+
+
+def mujoco_rollout(body: str, count: int, frame_skip: int, steps: int):
     """``mujoco.rollout`` with a thread per core, ``steps`` control steps at once, without its checks."""
     import mujoco
     import numpy as np
     from mujoco.rollout import Rollout
 
-    from reinfer import robot
-
-    ours = robot(body, "stock")
-    model, length = ours.model(), steps * ours.frame_skip
+    model, length = gymnasium_model(body), steps * frame_skip
     data = [mujoco.MjData(model) for _ in range(cores())]
     states = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)
     start = np.empty((count, states))
@@ -105,7 +120,7 @@ def mujoco_rollout(body: str, count: int, steps: int):
     pool, models = Rollout(nthread=cores()), [model] * count
     reached, sensors = np.empty((count, length, states)), np.empty((count, length, model.nsensordata))
     # (chunks of steps, count, physics steps, actions)
-    controls = np.repeat(draw_actions(count, model.nu).swapaxes(0, 1), ours.frame_skip, axis=1)
+    controls = np.repeat(draw_actions(count, model.nu).swapaxes(0, 1), frame_skip, axis=1)
     controls = [np.ascontiguousarray(part) for part in np.split(controls, CHUNK // steps, axis=1)]
     chunks = itertools.cycle(range(EPISODE // CHUNK))
     state = start
@@ -128,21 +143,24 @@ CONTESTANTS = {"ours": batch_simulation, "async": async_vector_env, "rollout": m
 
 def measure(seconds: float, peer_python: str, rounds: int = 5) -> dict:
     """Rates and ratios by body and number of simulations, in about ``seconds``."""
-    slices = rounds * sum(5 + (body != "half_cheetah") for body in IDS) * len(COUNTS)
+    slices = rounds * sum(5 + (body != "half_cheetah") for body in BODIES) * len(COUNTS)
+    from reinfer import robot
+
     each = max(0.1, 0.6 * seconds / slices)
     found = {}
-    for body, count in itertools.product(IDS, COUNTS):
+    for body, count in itertools.product(BODIES, COUNTS):
         at = {"body": body, "count": count}
+        peers = at | {"frame_skip": robot(body, "stock").frame_skip}
 
         def ours(timing, with_outcome, at=at):
             return Contestant(__name__, "ours", at | {"timing": timing, "with_outcome": with_outcome})
 
         contestants = {
             "environment": ours("stock", True),
-            "async": Contestant(__name__, "async", at, peer_python),
+            "async": Contestant(__name__, "async", peers, peer_python),
             "physics": ours("stock", False),
-            "rollout": Contestant(__name__, "rollout", at | {"steps": 1}, peer_python),
-            "open loop": Contestant(__name__, "rollout", at | {"steps": CHUNK}, peer_python),
+            "rollout": Contestant(__name__, "rollout", peers | {"steps": 1}, peer_python),
+            "open loop": Contestant(__name__, "rollout", peers | {"steps": CHUNK}, peer_python),
         }
         if body != "half_cheetah":
             contestants["fast"] = ours("fast", True)
