@@ -3,7 +3,7 @@
     python benchmarks/speed.py [PART...] [--seconds S] [--peer-python PATH]
     python benchmarks/speed.py wallclock --minutes M [--seeds N] [--peer-python PATH]
 
-Parts: physics, sac, toy, scaling; all four by default, within about ``--seconds`` (700, on 2 idle cores). ``wallclock``
+Parts: physics, sac, toy, scaling; all four by default, within about ``--seconds`` (640, on 2 idle cores). ``wallclock``
 trains four contestants for ``--minutes`` each and seed, one after the other; typed again it goes on after those that
 are complete (below ``runs/speed``). A part replaces what was known of it and leaves the others.
 
@@ -62,7 +62,7 @@ def parse() -> argparse.Namespace:
         description=__doc__.splitlines()[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; or wallclock, alone")
-    parser.add_argument("--seconds", type=float, default=700.0, help="time for all parts named, except wallclock")
+    parser.add_argument("--seconds", type=float, default=640.0, help="time for all parts named, except wallclock")
     parser.add_argument("--minutes", type=float, help="training time of each contestant of wallclock")
     parser.add_argument("--seeds", type=int, default=1, help="training seeds of wallclock")
     parser.add_argument(

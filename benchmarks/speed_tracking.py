@@ -7,7 +7,7 @@ same and is judged alike, on speeds that lie between those of training.
 import numpy as np
 
 from reinfer.bodies import robot
-from reinfer.control.commands import Commands, command_features, feature_size
+from reinfer.control.commands import Commands, command_features, feature_size, restrict
 from reinfer.control.curriculum import no_practice
 from reinfer.control.exercise import CRITIC_INPUTS
 from reinfer.control.tracking import tracking_error
@@ -29,7 +29,7 @@ class SpeedTracking:
     """
 
     def __init__(self, simulation: BatchSimulation):
-        self.simulation, self.ranges = simulation, simulation.body.commands
+        self.simulation, self.ranges = simulation, restrict(simulation.body.commands, ("goal", "velocity"))
         self.episode_steps = round(EPISODE_S / simulation.control_dt_s)
         self.observation_size = simulation.body.observation_size(simulation.model) + feature_size(self.ranges)
 

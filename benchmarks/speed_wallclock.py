@@ -56,6 +56,7 @@ def our_ppo(seed: int, clock: Clock) -> None:
     """The low-level stage at this task alone."""
     import jax.numpy as jnp
 
+    from reinfer.control.exercise import CRITIC_INPUTS
     from reinfer.control.ppo import mean_action
     from reinfer.stages.low_level import LowLevelConfig, LowLevelStage
     from speed_tracking import BODY, SpeedTracking
@@ -68,7 +69,7 @@ def our_ppo(seed: int, clock: Clock) -> None:
 
     def act(observation):
         learner = state.learner
-        return mean_action(learner.networks, learner.moments, jnp.pad(observation, ((0, 0), (0, 2))))
+        return mean_action(learner.networks, learner.moments, jnp.pad(observation, ((0, 0), (0, CRITIC_INPUTS))))
 
     updates = stage.config.epochs * stage.config.minibatches
     while not clock.over(act, done * stage.steps_per_iteration, done * updates):
