@@ -26,6 +26,8 @@ COUNT, BATCH, RANDOM_STEPS, REPLAY, HIDDEN = 8, 256, 4000, 1_000_000, (256, 256)
 class Clock:
     """Training time, which stands still while a policy is judged, and the scores at its marks.
 
+    It runs from the first time that it is asked whether it is over: imports and building do not count, compiling does.
+
     Args:
         seconds: of training in all.
     """
@@ -33,8 +35,8 @@ class Clock:
     def __init__(self, seconds: float):
         from speed_tracking import Judge
 
-        self.seconds, self.judge, self.curve, self.judging_s = seconds, Judge(), [], 0.0
-        self.start = time.perf_counter()
+        self.seconds, self.judge, self.curve = seconds, Judge(), []
+        self.start, self.judging_s = None, 0.0
 
     def elapsed(self) -> float:
         """Training time so far, s."""
@@ -42,6 +44,8 @@ class Clock:
 
     def over(self, act, steps: int, updates: int) -> bool:
         """Judge ``act`` if a mark was passed; whether the last one was."""
+        if self.start is None:
+            self.start = time.perf_counter()
         elapsed = self.elapsed()
         if elapsed >= MARKS[len(self.curve)] * self.seconds:
             row = {"wall_s": elapsed, "steps": steps, "updates": updates} | self.judge(act)
