@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gymnasium
+import jax
 import mujoco
 import numpy as np
 
@@ -19,11 +20,13 @@ _INTEGRATORS = {
 }
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True, slots=True)
 class CommandRange:
     """Commands a body can be trained on: goals relative to x (m), speeds, pitch (rad), |vz| (m/s).
 
-    ``stand_rad`` and ``jump_mps`` are None where the body, or the policy, does not know such commands.
+    ``stand_rad`` and ``jump_mps`` are None where the body, or the policy, does not know such commands. The numbers may
+    be traced by JAX.
     """
 
     goal_m: float = 3.0

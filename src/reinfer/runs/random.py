@@ -58,7 +58,7 @@ class Draws:
         return jax.random.randint(self._next(), _shape(size), low, high)
 
     def choice(self, options, size, p=None) -> jax.Array:
-        """With replacement, one of ``options``, or of 0 ... ``options`` - 1; equally often, or with probabilities ``p``."""
+        """Of ``options``, or of 0 ... ``options`` - 1, with replacement; all as often, or with probabilities ``p``."""
         options = jnp.arange(options) if isinstance(options, int) else jnp.asarray(options)
         return jax.random.choice(self._next(), options, _shape(size), p=None if p is None else jnp.asarray(p))
 

@@ -20,8 +20,8 @@ from reinfer.runs.errors import ConfigError
 #: where nothing improves; here a batch waits for its slowest copy, and every line search takes all it is allowed.
 SOLVER_ITERATIONS, LINE_SEARCH_ITERATIONS = 8, 8
 
-#: What brings the packages that a GPU needs.
-INSTALL = "pip install 'reinfer[gpu]' on a machine with an NVIDIA GPU and its driver"
+#: Where the packages for GPUs come from.
+INSTALL = "pip install 'reinfer[gpu]', on a machine with an NVIDIA GPU and its driver, brings what is needed"
 
 
 class DeviceState(NamedTuple):
@@ -104,7 +104,7 @@ def require_gpu() -> None:
     seen = jax.devices()
     if seen[0].platform != "gpu":
         names = ", ".join(sorted({f"{device.platform} ({device.device_kind})" for device in seen}))
-        raise ConfigError(f"device: 'gpu' is not possible: JAX sees {names} only; {INSTALL} brings JAX for GPUs and MJX")
+        raise ConfigError(f"device: 'gpu' is not possible: JAX sees {names} only; {INSTALL}")
 
 
 def _load_mjx():

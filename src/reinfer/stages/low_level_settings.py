@@ -14,6 +14,9 @@ class LowLevelConfig:
     body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
     timing: str | None = setting(None, "how physics is stepped: fast, stock, ...; None: the body's own")
     kinds: tuple[str, ...] = setting(("goal", "velocity"), "kinds of command to learn", choices=COMMAND_KINDS)
+    device: str = setting(
+        "cpu", "where physics runs: in C threads, or by MJX, for thousands of simulations", choices=("cpu", "gpu")
+    )
     start: str | None = setting(
         None, "low-level policy to go on from: a run, a model folder or shipped:NAME; None: from nothing"
     )
