@@ -1,8 +1,7 @@
 """MJX against C MuJoCo: the same physics, task space, observations and falls; and what is refused, in which words.
 
-Physics on the device is in single precision, and a running body is chaotic: a difference of a rounding grows tenfold in
-a few control steps with contacts. So copies are compared over a short run of their own, and, over a long one, step by
-step from the same states.
+Physics on the device is in single precision, and a body that tumbles is chaotic: a difference of a rounding grows
+tenfold within a few control steps. So copies run free under gentle actions; under large ones each step begins anew.
 """
 
 import importlib.metadata
@@ -49,34 +48,29 @@ def apart(state: DeviceState, c: BatchSimulation) -> tuple[np.ndarray, np.ndarra
 
 
 def test_free_running_copies_stay_with_c_mujoco(cheetah):
-    """Ten control steps (0.5 s) of random actions, from the air to the ground."""
-    simulation, step, state = cheetah
+    """Fifty control steps of gentle random actions, from the air to the ground and on it: within 1 mm and 1 cm/s."""
+    _, step, state = cheetah
     c, rng = c_physics(state), np.random.default_rng(1)
-    for count in range(10):
-        action = rng.uniform(-1.2, 1.2, (COPIES, simulation.action_size)).astype(np.float32)
+    for _ in range(50):
+        action = rng.uniform(-0.3, 0.3, (COPIES, c.action_size)).astype(np.float32)
         state = step(state, action)
         c.step(action)
-        if count == 2:
-            assert apart(state, c)[0].max() < 1e-4
-    positions, velocities = apart(state, c)
-    assert positions.max() < 1e-2 and np.median(positions) < 1e-4
-    assert np.median(velocities) < 5e-3
-    np.testing.assert_allclose(simulation.task_state(state)[:, 0], c.task_state()[:, 0], atol=5e-3)
+        positions, velocities = apart(state, c)
+        assert positions.max() < 1e-3 and velocities.max() < 1e-2
+    np.testing.assert_allclose(state.qpos[:, 0], c.task_state()[:, 0], atol=1e-3)
 
 
 def test_every_control_step_agrees_with_c_mujoco(cheetah):
-    """Fifty control steps of running and tumbling, each from the states that C MuJoCo has reached."""
-    simulation, step, state = cheetah
-    c, rng, found = c_physics(state), np.random.default_rng(2), []
+    """Fifty control steps of tumbling under large actions, some beyond their bounds, each from where C MuJoCo is."""
+    _, step, state = cheetah
+    c, rng = c_physics(state), np.random.default_rng(2)
     for _ in range(50):
-        action = rng.uniform(-1.0, 1.0, (COPIES, simulation.action_size)).astype(np.float32)
-        state = state._replace(qpos=jnp.float32(c.qpos), qvel=jnp.float32(c.qvel))
-        state = step(state, action)
+        action = rng.uniform(-1.2, 1.2, (COPIES, c.action_size)).astype(np.float32)
+        state = step(state._replace(qpos=jnp.float32(c.qpos), qvel=jnp.float32(c.qvel)), action)
         c.step(action)
-        found.append(apart(state, c))
-    positions, velocities = np.array(found).swapaxes(0, 1)
-    assert np.median(positions) < 1e-5 and np.quantile(positions, 0.99) < 1e-3
-    assert np.median(velocities) < 1e-4 and np.quantile(velocities, 0.99) < 5e-2
+        positions, velocities = apart(state, c)
+        assert positions.max() < 1e-3 and np.median(positions) < 1e-5
+        assert velocities.max() < 5e-2 and np.median(velocities) < 1e-3
     assert np.abs(c.qvel).max() > 5.0, "they moved"
 
 
