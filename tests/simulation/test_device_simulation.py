@@ -108,6 +108,7 @@ def test_without_a_gpu_there_is_one_clear_error_before_any_work(tmp_path, monkey
     with pytest.raises(ConfigError, match=r"device: 'gpu' is not possible: JAX sees cpu .* only; pip install 'reinfer"):
         require_gpu()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REINFER_COMPILATION_CACHE", "0")
     assert main(["train", "low", "--device", "gpu"]) == 2
     assert "device: 'gpu'" in capsys.readouterr().err and not list(tmp_path.iterdir())
 

@@ -1,9 +1,9 @@
 """Stage "low": one body learns to follow commands. No task inference here, no unknown task.
 
 Objective: maximise the discounted tracking reward (``control.tracking``) by proximal policy optimisation
-(``control.ppo``) on many simulations at once. Commands change mid-episode at random moments; a new command
-and the time limit end a trajectory for the purpose of credit but not its value; a fall is the only true
-end.
+(``control.ppo``) on many simulations at once, in C threads or by MJX on a GPU. Commands change mid-episode at
+random moments; a new command and the time limit end a trajectory for the purpose of credit but not its value; a
+fall is the only true end.
 """
 
 from dataclasses import replace
@@ -78,10 +78,10 @@ class LowLevelStage:
 
     def __init__(self, config: LowLevelConfig):
         self.config = validate(config)
-        if config.simulations * config.horizon % config.minibatches:
+        if config.copies * config.horizon % config.minibatches:
             raise ConfigError(
                 f"minibatches: {config.minibatches} is not allowed; it must divide simulations x horizon"
-                f" = {config.simulations * config.horizon}"
+                f" = {config.copies * config.horizon}"
             )
         self.body = robot(config.body, config.timing)
         promised = restrict(self.body.commands, config.kinds)
@@ -89,7 +89,7 @@ class LowLevelStage:
         self.ranges = replace(promised, speed_mps=(low, high * config.speed_reserve))
         self.iterations = config.iterations
         self.sync_interval = 25
-        self.steps_per_iteration = config.simulations * config.horizon
+        self.steps_per_iteration = config.copies * config.horizon
         self.exercise = self._exercise()
         self.simulation = self.exercise.simulation
         self.policy_inputs = self.body.observation_size(self.simulation.model) + feature_size(self.ranges)
@@ -108,8 +108,8 @@ class LowLevelStage:
         terms = Terms(*(getattr(config, field) for field in Terms._fields))
         if config.device == "gpu":
             require_gpu()
-            return DeviceExercise(DeviceSimulation(self.body), config.simulations, self.ranges, terms)
-        return Exercise(BatchSimulation(self.body, config.simulations, config.threads), self.ranges, terms)
+            return DeviceExercise(DeviceSimulation(self.body), config.copies, self.ranges, terms)
+        return Exercise(BatchSimulation(self.body, config.copies, config.threads), self.ranges, terms)
 
     # ---- state
 
