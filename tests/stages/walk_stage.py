@@ -1,7 +1,6 @@
 """A stage of which many seeds can be trained in one program, and which takes a moment: random walks."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 from reinfer.runs import random
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.models import save_model
+from reinfer.stages.seeds import SeedStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +30,25 @@ class WalkState(NamedTuple):
     visited: np.ndarray
 
 
-def advance(carried, seed, iteration, config: WalkConfig):
+def step(carried, seed, iteration, config: WalkConfig):
     """A step."""
     place, steps = carried
-    step = jax.random.normal(random.key(seed, "step", iteration), place.shape)
-    return (place + step * jnp.where(seed == config.bad_seed, jnp.nan, 1.0), steps + 1), jnp.abs(step).mean()
+    change = jax.random.normal(random.key(seed, "step", iteration), place.shape)
+    return (place + change * jnp.where(seed == config.bad_seed, jnp.nan, 1.0), steps + 1), {"far": jnp.abs(place).max()}
 
 
-_advance_one = partial(jax.jit, static_argnames="config")(advance)
+def look(carried, seed, iteration, config: WalkConfig):
+    """What can be seen from there."""
+    return carried[0] + jax.random.normal(random.key(seed, "look", iteration), (3,))
 
 
-class WalkStage:
-    """Implements ``stages.seeds.SeedStage``."""
+class WalkStage(SeedStage):
+    """Implements ``runs.Stage``."""
 
     name = "walk"
-    sync_interval = 1
-    score_key = "length"
+    score_key = "far"
     steps_per_iteration = 1
-    advance = staticmethod(advance)
+    advance, observe = staticmethod(step), staticmethod(look)
 
     def __init__(self, config: WalkConfig):
         self.config = validate(config)
@@ -58,20 +59,14 @@ class WalkStage:
         place = jax.random.normal(random.key(self.config.seed, "start"), (3,))
         return WalkState(place, jnp.zeros((), jnp.int32), np.zeros(3))
 
-    def begin(self, iteration):
-        """Nothing to reset."""
-
-    def iterate(self, state, iteration):
-        found = _advance_one(self.carried(state), np.uint32(self.config.seed), iteration, self.compiled)
-        return self.conclude(state, found, iteration)
-
     def carried(self, state):
         return state.place, state.steps
 
-    def conclude(self, state, found, iteration):
-        (place, steps), length = found
-        visited = state.visited + random.generator(self.config.seed, "host", iteration).normal() * np.asarray(place)
-        return WalkState(place, steps, visited), {"length": float(length), "far": float(np.abs(place).max())}
+    def conclude(self, state, carried, metrics, seen, iteration):
+        place, steps = carried
+        visited = state.visited + random.generator(self.config.seed, "host", iteration).normal() * np.asarray(seen)
+        metrics = {"far": float(metrics["far"]), "length": float(np.abs(place).sum())}
+        return WalkState(place, steps, visited), metrics
 
     def parents(self):
         return []

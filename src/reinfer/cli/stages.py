@@ -38,7 +38,7 @@ def load_stage(name: str) -> tuple[dict[type, type], dict]:
     """
     if name not in STAGES:
         raise ConfigError(f"unknown stage {name!r}; {nearest(name, STAGES)}")
-    from reinfer.stages.seeds import many, many_config, trains_many
+    from reinfer.stages.seeds import SeedStage, many, many_config
 
     classes, presets = {}, {}
     for path in (STAGES[name][0], *VARIANTS.get(name, ())):
@@ -46,7 +46,7 @@ def load_stage(name: str) -> tuple[dict[type, type], dict]:
         module = importlib.import_module(module_name)
         (config_type,) = {type(config) for config in module.PRESETS.values()}
         stage = classes[config_type] = getattr(module, class_name)
-        if trains_many(stage):
+        if issubclass(stage, SeedStage):
             classes[many_config(config_type)] = many(stage)
         presets |= module.PRESETS
     return classes, presets

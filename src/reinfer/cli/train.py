@@ -63,12 +63,12 @@ class Wanted(NamedTuple):
 
 def read_training(arguments: list[str]) -> Wanted:
     """What ``reinfer train`` is asked for by ``arguments``. Raises ConfigError on a mistake; nothing is made."""
-    from reinfer.stages.seeds import of_seed, trains_many, with_seeds
+    from reinfer.stages.seeds import SeedStage, of_seed, with_seeds
 
     name, *rest = arguments
     classes, presets = load_stage(name)
     presets = {
-        preset: with_seeds(settings) if trains_many(classes[type(settings)]) else settings
+        preset: with_seeds(settings) if issubclass(classes[type(settings)], SeedStage) else settings
         for preset, settings in presets.items()
     }
     prog = f"reinfer train {name}"
@@ -91,12 +91,12 @@ def read_training(arguments: list[str]) -> Wanted:
 
 def _many_seeds() -> str:
     """In words: which presets of which stages train many seeds in one program."""
-    from reinfer.stages.seeds import trains_many
+    from reinfer.stages.seeds import SeedStage
 
     found = []
     for name in STAGES:
         classes, presets = load_stage(name)
-        able = [preset for preset, settings in presets.items() if trains_many(classes[type(settings)])]
+        able = [preset for preset, settings in presets.items() if issubclass(classes[type(settings)], SeedStage)]
         found += [f"{name} ({', '.join(able)})"] if able else []
     return f"many in one program: {', '.join(found)}"
 

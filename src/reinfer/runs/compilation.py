@@ -1,6 +1,7 @@
 """The persistent compilation cache of JAX, switched on by the command line only, and how training is compiled."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -24,3 +25,12 @@ def enable_cache() -> Path | None:
     folder = Path(root) / "reinfer" / f"jax-{jax.__version__}"
     jax.config.update("jax_compilation_cache_dir", str(folder))
     return folder
+
+
+def compile_together(*calls: tuple) -> None:
+    """Compile what ``function(*arguments)`` will run, for each (jitted function, *arguments), all at the same time.
+
+    Much of a compilation keeps one core busy. Calls that follow find their programs; nothing is run.
+    """
+    with ThreadPoolExecutor(len(calls)) as pool:
+        list(pool.map(lambda call: call[0].lower(*call[1:]).compile(), calls))

@@ -47,6 +47,7 @@ from reinfer.stages.process_contexts import (
     targets,
     walk_contexts,
 )
+from reinfer.stages.seeds import SeedStage
 from reinfer.tasks import GOAL, Tasks, distance_reward
 
 #: Tasks from which the line from latent to goal is fitted.
@@ -192,14 +193,11 @@ def choose_starts(key, tasks: Tasks, episodes, count: int):
     return Tasks(*(jnp.repeat(leaf, count + 1) for leaf in tasks)), state, window
 
 
-def advance(state: ProcessState, seed, iteration, config: ProcessConfig):
-    """``config.updates`` updates, a pure function of arrays (see ``stages.seeds``): the new state and mean metrics."""
+def train(state: ProcessState, seed, iteration, config: ProcessConfig):
+    """The updates of an iteration in one program: the new state and mean metrics."""
     keys = jax.random.split(random.key(seed, "update", iteration), config.updates)
     state, parts = jax.lax.scan(lambda c, k: update(c, k, config), state, keys)
     return state, jax.tree.map(jnp.mean, parts)
-
-
-advance_one = _compiled(advance)
 
 
 @_compiled
@@ -215,13 +213,12 @@ def line_points(inference: ProcessNetworks, key, config: ProcessConfig):
 # ---- the stage
 
 
-class ProcessStage:
-    """Implements ``runs.Stage``, and ``stages.seeds.SeedStage``; it holds nothing live."""
+class ProcessStage(SeedStage):
+    """Implements ``runs.Stage``; all of a state is on the device."""
 
     name = "process"
-    sync_interval = 1
     score_key = "elbo"
-    advance = staticmethod(advance)
+    advance = staticmethod(train)
 
     def __init__(self, config: ProcessConfig):
         self.config = validate(config)
@@ -238,23 +235,6 @@ class ProcessStage:
     def init(self) -> ProcessState:
         """Fresh networks."""
         return init_networks(random.key(self.config.seed, "networks"), self.compiled)
-
-    def begin(self, iteration: int) -> None:
-        """Nothing to reset."""
-
-    def iterate(self, state: ProcessState, iteration: int):
-        """Some updates; returns the state and mean metrics."""
-        found = advance_one(self.carried(state), np.uint32(self.config.seed), iteration, self.compiled)
-        return self.conclude(state, found, iteration)
-
-    def carried(self, state: ProcessState) -> ProcessState:
-        """The part of ``state`` that ``advance`` takes: all of it."""
-        return state
-
-    def conclude(self, state: ProcessState, found, iteration: int):
-        """The next state and metrics, from what ``advance`` found."""
-        following, metrics = found
-        return following, {name: float(value) for name, value in metrics.items()}
 
     def parents(self) -> list[dict]:
         """Built from no other model."""

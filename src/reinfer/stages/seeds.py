@@ -1,55 +1,113 @@
-"""Many seeds of one stage in one program: ``reinfer train STAGE --seeds N``.
+"""Stages of which one seed, or many, can be trained in one program: ``reinfer train STAGE --seeds N``.
 
 What an iteration computes on the device is compiled once, for all seeds (``jax.vmap``), and spread over the devices;
 what it does on the host (mixture fits, models) is done seed by seed, by the stage itself. Keys are those of a run of
-the seed alone, so results agree with it up to the rounding of products over batches.
+the seed alone, so results agree with it up to rounding.
 """
 
 import functools
 from dataclasses import fields, make_dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from reinfer.runs import random
-from reinfer.runs.compilation import TRAINING_OPTIONS
+from reinfer.runs.compilation import TRAINING_OPTIONS, compile_together
 from reinfer.runs.config import digest, setting, validate
-from reinfer.runs.stage import Stage, State
+from reinfer.runs.stage import State
+
+_SPLIT = PartitionSpec("seeds")
 
 
-class SeedStage(Stage, Protocol):
-    """A stage whose iteration has two parts: one for the device, then one for the host. It holds nothing live.
+class SeedStage:
+    """Base of such a stage: an iteration is a part on the device, then one on the host. It holds nothing live.
+
+    ``advance`` and ``observe`` are pure functions of arrays, two programs that compile side by side. In them, a
+    condition on ``iteration`` alone stays one, since all seeds share it; one on anything else becomes a choice between
+    two results that are both computed.
 
     Attributes:
-        compiled: its config without what no compiled program depends on, the seed above all.
+        config: as of any stage; it has a ``seed``.
+        compiled: the same without what no program depends on, the seed above all.
     """
 
+    config: Any
     compiled: Any
-
-    def carried(self, state: State) -> Any:
-        """The arrays of ``state`` that ``advance`` takes."""
-        ...
+    sync_interval = 1
 
     @staticmethod
-    def advance(carried, seed, iteration, config) -> Any:
-        """What an iteration computes on the device, under ``compiled``: a pure function of arrays, not yet compiled.
+    def advance(carried, seed, iteration, config) -> tuple[Any, dict]:
+        """What is carried after ``iteration``, in the same form, and metrics; ``config`` is ``compiled``."""
+        raise NotImplementedError
 
-        A condition on ``iteration`` alone stays one, since all seeds share it; one on anything else becomes a choice
-        between two results that are both computed.
-        """
-        ...
+    @staticmethod
+    def observe(carried, seed, iteration, config) -> Any:
+        """What the host needs to know besides, of what is carried after ``iteration``."""
+        return ()
 
-    def conclude(self, state: State, found, iteration: int) -> tuple[State, dict[str, float]]:
-        """What ``iterate`` returns, from what ``advance`` found (NumPy or JAX arrays)."""
-        ...
+    def carried(self, state: State) -> Any:
+        """The part of ``state`` that the device works on."""
+        return state
+
+    def conclude(self, state: State, carried, metrics, observed, iteration: int) -> tuple[State, dict[str, float]]:
+        """The next state and metrics, from those of ``advance`` and what ``observe`` gave (NumPy or JAX arrays)."""
+        return carried, {name: float(value) for name, value in metrics.items()}
+
+    def begin(self, iteration: int) -> None:
+        """Nothing to reset."""
+
+    def iterate(self, state: State, iteration: int) -> tuple[State, dict[str, float]]:
+        """Advance, observe, conclude."""
+        found = self.programs()(self.carried(state), np.uint32(self.config.seed), iteration)
+        return self.conclude(state, *found, iteration)
+
+    def programs(self) -> "Programs":
+        """What runs on the device; the same for all stages that differ in no compiled setting."""
+        return _for_one(type(self), self.compiled)
 
 
-def trains_many(stage: type[Stage]) -> bool:
-    """Whether many seeds of ``stage`` can be trained in one program."""
-    return hasattr(stage, "advance")
+class Programs:
+    """``advance`` and ``observe``, jitted; compiled at the same time when first called."""
+
+    def __init__(self, advance, observe):
+        self.advance, self.observe = advance, observe
+        self._compiled = False
+
+    def __call__(self, carried, seed, iteration) -> tuple:
+        """What is carried then, metrics, what was observed."""
+        if not self._compiled:
+            compile_together((self.advance, carried, seed, iteration), (self.observe, carried, seed, iteration))
+            self._compiled = True
+        carried, metrics = self.advance(carried, seed, iteration)
+        return carried, metrics, self.observe(carried, seed, iteration)
+
+
+@functools.cache
+def _for_one(stage: type[SeedStage], compiled) -> Programs:
+    parts = (functools.partial(part, config=compiled) for part in (stage.advance, stage.observe))
+    return Programs(*(jax.jit(part, compiler_options=TRAINING_OPTIONS) for part in parts))
+
+
+@functools.cache
+def _for_many(stage: type[SeedStage], compiled, mesh: Mesh) -> Programs:
+    """All arguments but the iteration are stacked; every device of ``mesh`` has some, and nothing to tell another."""
+
+    def spread(part):
+        every = jax.vmap(functools.partial(part, config=compiled), in_axes=(0, 0, None))
+        specs = (_SPLIT, _SPLIT, PartitionSpec())
+        on_each = jax.shard_map(every, mesh=mesh, in_specs=specs, out_specs=_SPLIT, check_vma=False)
+        return jax.jit(on_each, compiler_options=TRAINING_OPTIONS)
+
+    return Programs(spread(stage.advance), spread(stage.observe))
+
+
+def devices_for(count: int) -> list[jax.Device]:
+    """The devices that ``count`` seeds are spread over: as many as can have equally many seeds each."""
+    devices = jax.devices()
+    return devices[: max(number for number in range(1, len(devices) + 1) if count % number == 0)]
 
 
 @functools.cache
@@ -93,7 +151,9 @@ class ManySeeds:
         first = self.stages[f"seed{config.seed}"]
         self.iterations, self.steps_per_iteration = first.iterations, first.steps_per_iteration
         self._seeds = np.array(seeds, np.uint32)
-        self.program = _program(self.one.advance, first.compiled, devices_for(config.seeds))
+        mesh = Mesh(np.array(devices_for(config.seeds)), ("seeds",))
+        self._placed = NamedSharding(mesh, _SPLIT)
+        self.programs = _for_many(self.one, first.compiled, mesh)
 
     def init(self) -> tuple:
         """Every seed's own."""
@@ -103,10 +163,10 @@ class ManySeeds:
         """Nothing to reset."""
 
     def iterate(self, state: tuple, iteration: int):
-        """Advance all seeds at once, then conclude one after the other."""
-        found = jax.tree.map(np.asarray, self.program(*self.inputs(state), iteration))
+        """Advance and observe all seeds at once, then conclude one after the other."""
+        found = jax.tree.map(np.asarray, self.programs(*self.inputs(state), iteration))
         concluded = [
-            stage.conclude(part, jax.tree.map(lambda leaf, place=place: leaf[place], found), iteration)
+            stage.conclude(part, *jax.tree.map(lambda leaf, place=place: leaf[place], found), iteration)
             for place, (stage, part) in enumerate(zip(self.stages.values(), state, strict=True))
         ]
         states, rows = zip(*concluded, strict=True)
@@ -114,9 +174,9 @@ class ManySeeds:
         return states, own | {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
     def inputs(self, state: tuple) -> tuple:
-        """What ``program`` takes besides the iteration: what all seeds carry, stacked, and their numbers."""
+        """What ``programs`` take besides the iteration, spread: what all seeds carry, stacked, and their numbers."""
         carried = [stage.carried(part) for stage, part in zip(self.stages.values(), state, strict=True)]
-        return jax.tree.map(lambda *leaves: np.stack(leaves), *carried), self._seeds
+        return jax.device_put((jax.tree.map(lambda *leaves: np.stack(leaves), *carried), self._seeds), self._placed)
 
     def parents(self) -> list[dict]:
         """What every seed is built from."""
@@ -135,24 +195,6 @@ class ManySeeds:
                 "trained_together": together,
             }
             stage.export(part, folder / name, provenance | story)
-
-
-def devices_for(count: int) -> tuple[jax.Device, ...]:
-    """The devices that ``count`` seeds are spread over: as many as can have equally many seeds each."""
-    devices = jax.devices()
-    shares = max(number for number in range(1, len(devices) + 1) if count % number == 0)
-    return tuple(devices[:shares])
-
-
-@functools.cache
-def _program(advance, compiled, devices: tuple):
-    """``advance`` of many seeds; every device has some of them and nothing to tell another."""
-    mesh = Mesh(np.array(devices), ("seeds",))
-    split, same = PartitionSpec("seeds"), PartitionSpec()
-    every = jax.vmap(functools.partial(advance, config=compiled), in_axes=(0, 0, None))
-    spread = jax.shard_map(every, mesh=mesh, in_specs=(split, split, same), out_specs=split, check_vma=False)
-    placed = tuple(NamedSharding(mesh, spec) for spec in (split, split, same))
-    return jax.jit(spread, in_shardings=placed, compiler_options=TRAINING_OPTIONS)
 
 
 def _values(config, kind: type) -> dict:

@@ -44,6 +44,7 @@ from reinfer.runs import random
 from reinfer.runs.compilation import TRAINING_OPTIONS
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
+from reinfer.stages.seeds import SeedStage
 from reinfer.stages.toy_contexts import DIRECTIONS, TaskDraw, behaviour_episodes, policy_episodes
 from reinfer.tasks import JUMP, Tasks
 
@@ -283,33 +284,26 @@ def training_toy(config: ToyConfig, time_step_spread: float) -> ToyBody:
     return TOYS[config.body](process_noise=config.process_noise, time_step_spread=time_step_spread)
 
 
-def advance(carried: tuple[Learned, MixturePrior], seed, iteration, config: ToyConfig):
-    """All that an iteration computes on the device, a pure function of arrays (see ``stages.seeds``).
-
-    Returns: what is learned then, mean metrics, and ``sample_latents`` of it.
-    """
+def train(carried: tuple[Learned, MixturePrior], seed, iteration, config: ToyConfig):
+    """The updates of an iteration in one program: what is carried on, and mean metrics."""
     learned, prior = carried
+    first = iteration * config.updates
     key = random.key(seed, "update", iteration)
-    learned, metrics = train(learned, iteration * config.updates, key, prior, config)
-    return learned, metrics, sample_latents(learned, random.key(seed, "latents", iteration), config)
-
-
-def train(learned: Learned, first, key, prior: MixturePrior, config: ToyConfig):
-    """Updates ``first`` to ``first + config.updates``; returns the new state and mean metrics."""
     scale = target_scale(TOYS[config.body].tasks)
     numbered = (first + jnp.arange(config.updates), jax.random.split(key, config.updates))
     learned, parts = jax.lax.scan(lambda c, x: update(c, *x, config, prior, scale), learned, numbered)
-    return learned, jax.tree.map(jnp.mean, parts)
+    return (learned, prior), jax.tree.map(jnp.mean, parts)
 
 
-def sample_latents(learned: Learned, key, config: ToyConfig):
+def sample_latents(carried: tuple[Learned, MixturePrior], seed, iteration, config: ToyConfig):
     """Posterior draws (mixture_points, D) for the prior and their families, from the second half of own episodes.
 
     Earlier beliefs often lie between families; components on them would join what is to be kept apart.
     """
+    learned, _ = carried
     settled = WINDOW // 2
     count = -(-config.mixture_points // settled)
-    keys = jax.random.split(key)
+    keys = jax.random.split(random.key(seed, "latents", iteration))
     scale = target_scale(TOYS[config.body].tasks)
     toy = training_toy(config, config.time_step_spread)
     own, _ = policy_episodes(
@@ -322,19 +316,15 @@ def sample_latents(learned: Learned, key, config: ToyConfig):
     return draws.reshape(-1, draws.shape[-1])[: config.mixture_points], families[: config.mixture_points]
 
 
-advance_one = _compiled(advance)
-
-
 # ---- the stage
 
 
-class ToyStage:
-    """Implements ``runs.Stage``, and ``stages.seeds.SeedStage``; it holds nothing live."""
+class ToyStage(SeedStage):
+    """Implements ``runs.Stage``. An iteration trains under the present prior, which is then refitted to latents."""
 
     name = "toy"
-    sync_interval = 1
     score_key = "target_error"
-    advance = staticmethod(advance)
+    advance, observe = staticmethod(train), staticmethod(sample_latents)
 
     def __init__(self, config: ToyConfig):
         self.config = validate(config)
@@ -364,22 +354,14 @@ class ToyStage:
             init_state(config.latent, config.mixture.max_components),
         )
 
-    def begin(self, iteration: int) -> None:
-        """Nothing to reset."""
-
-    def iterate(self, state: ToyState, iteration: int):
-        """Train under the present prior, then refit it to latents of the agent's own episodes."""
-        found = advance_one(self.carried(state), np.uint32(self.config.seed), iteration, self.compiled)
-        return self.conclude(state, found, iteration)
-
     def carried(self, state: ToyState) -> tuple[Learned, MixturePrior]:
-        """The part of ``state`` that ``advance`` takes."""
+        """What the device works on."""
         return state.learned, state.prior
 
-    def conclude(self, state: ToyState, found, iteration: int):
-        """The next state and metrics, from what ``advance`` found: the prior is refitted on the host."""
+    def conclude(self, state: ToyState, carried, metrics, latents, iteration: int):
+        """The next state and metrics; the prior is refitted on the host."""
         config = self.config
-        learned, metrics, latents = found
+        learned, _ = carried
         rng = random.generator(config.seed, "mixture", iteration)
         mixture, prior = refit(config.prior, state.mixture, *map(np.asarray, latents), config.mixture, rng)
         metrics = {name: float(value) for name, value in metrics.items()} | {"components": float(mixture.active.sum())}
