@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from tiny_toy import TINY
 
 from reinfer.evaluation.toy import evaluate_toy
 from reinfer.inference.agent import ToyAgent
@@ -14,7 +15,6 @@ from reinfer.runs.directory import RunDirectory
 from reinfer.runs.errors import ArtifactError
 from reinfer.stages import toy
 from reinfer.stages.toy import PRESETS, ToyStage
-from tiny_toy import TINY
 
 
 def run_of(folder, config=TINY):
