@@ -6,6 +6,7 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
+from tiny_toy import TINY
 
 from reinfer.evaluation.toy import evaluate_toy
 from reinfer.inference.agent import ToyAgent
@@ -15,7 +16,6 @@ from reinfer.runs.directory import RunDirectory
 from reinfer.runs.errors import ArtifactError
 from reinfer.stages.seeds import many, with_seeds
 from reinfer.stages.toy import PRESETS, ToyStage
-from tiny_toy import TINY
 
 
 def run_of(folder, config=TINY):
