@@ -9,8 +9,10 @@ import numpy as np
 from reinfer.bodies import robot
 from reinfer.control.commands import Commands, command_features, feature_size, restrict
 from reinfer.control.curriculum import no_practice
-from reinfer.control.exercise import CRITIC_INPUTS
+from reinfer.control.demands import CRITIC_INPUTS
+from reinfer.control.exercise import Exercise
 from reinfer.control.tracking import tracking_error
+from reinfer.runs import random
 from reinfer.simulation import BatchSimulation
 from reinfer.tasks import VELOCITY
 
@@ -22,8 +24,8 @@ EPISODE_S, WINDOW_S = 12.0, 3.0
 JUDGED = 64
 
 
-class SpeedTracking:
-    """``simulation`` at the task, with the interface of ``control.exercise.Exercise``, so that a stage may train on it.
+class SpeedTracking(Exercise):
+    """``simulation`` at the task, in place of the exercise of a stage, which collects as ever.
 
     Episodes end by a fall, which earns nothing more, or by the time limit, which is no end to value.
     """
@@ -40,7 +42,11 @@ class SpeedTracking:
         """There is no practice of what bodies fell at."""
         return no_practice()
 
-    def begin(self, rng: np.random.Generator) -> None:
+    def begin(self, seed: int, iteration: int) -> None:
+        """Start over, as ``Exercise.begin`` does."""
+        self.start(random.generator(seed, "physics", iteration))
+
+    def start(self, rng: np.random.Generator) -> None:
         """Reset every simulation, at a random point of its time limit, with a speed to run at."""
         count = self.simulation.num_simulations
         self.simulation.reset(rng)
@@ -90,7 +96,7 @@ class Judge:
         """Scores of ``act`` (observations (N, O) to actions (N, A)) over one episode without noise: ``error``, of the
         mean speed over the last 3 s, relative; ``reward`` per step; ``fallen``, the share that ever fell."""
         track = self.track
-        track.begin(np.random.default_rng(0))
+        track.start(np.random.default_rng(0))
         edges = np.linspace(*SPEEDS_MPS, JUDGED + 1)
         track.commands.target[:] = (edges[1:] + edges[:-1]) / 2
         fallen, rewards, x = np.zeros(JUDGED, bool), [], []

@@ -60,7 +60,7 @@ def our_ppo(seed: int, clock: Clock) -> None:
     """The low-level stage at this task alone."""
     import jax.numpy as jnp
 
-    from reinfer.control.exercise import CRITIC_INPUTS
+    from reinfer.control.demands import CRITIC_INPUTS
     from reinfer.control.ppo import mean_action
     from reinfer.stages.low_level import LowLevelConfig, LowLevelStage
     from speed_tracking import BODY, SpeedTracking
@@ -138,7 +138,7 @@ def begun(seed: int):
     from speed_tracking import BODY, SpeedTracking
 
     track = SpeedTracking(BatchSimulation(robot(BODY, "stock"), COUNT))
-    track.begin(np.random.default_rng(seed))
+    track.start(np.random.default_rng(seed))
     return track
 
 

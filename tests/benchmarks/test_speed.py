@@ -96,7 +96,7 @@ def test_time_limits_and_falls_start_over_with_another_speed():
 
     track = SpeedTracking(BatchSimulation(robot("half_cheetah", "stock"), 3, threads=1))
     rng = np.random.default_rng(0)
-    track.begin(rng)
+    track.start(rng)
     asked, present = track.commands.target.copy(), track.inputs()
     track.age[:] = 0, track.episode_steps, 0
     over, fresh = track.renew(rng, np.array([True, False, False]), present)

@@ -6,7 +6,6 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
-from tiny_toy import TINY
 
 from reinfer.evaluation.toy import evaluate_toy
 from reinfer.inference.agent import ToyAgent
@@ -16,6 +15,7 @@ from reinfer.runs.directory import RunDirectory
 from reinfer.runs.errors import ArtifactError
 from reinfer.stages.seeds import many, with_seeds
 from reinfer.stages.toy import PRESETS, ToyStage
+from tiny_toy import TINY
 
 
 def run_of(folder, config=TINY):
