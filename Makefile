@@ -34,4 +34,4 @@ lint: setup
 # Resolve the newest versions that the ranges in pyproject.toml allow.
 lock: setup
 	$(BIN)/python -m pip install --quiet "uv>=0.5"
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra view --extra docs --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra view --extra sweep --extra docs --output-file requirements.lock pyproject.toml

@@ -16,6 +16,7 @@ from comparison_section import comparison_lines
 from evaluations import COMMANDS, MULTI, PUBLISHED, RESULTS, ROOT, SEEDS, evaluate, load, missing
 from process_section import process_lines
 from robustness_section import randomisation_lines, robustness_lines
+from speed_section import speed_lines
 from training_section import all_families, trained
 from transfer_section import changes, transfers
 
@@ -31,7 +32,7 @@ def page() -> str:
         "training times by `python benchmarks/train_shipped.py`. Ranges are over five training seeds.",
         "",
     ]
-    parts = (trained, transfers, differences, changes, comparison, ablation, process, all_families)
+    parts = (trained, transfers, differences, changes, comparison, ablation, process, all_families, speed)
     return "\n".join(head + [line for part in parts for line in part()])
 
 
@@ -103,6 +104,13 @@ def process() -> list[str]:
         *process_lines(load("process")),
         "",
     ]
+
+
+def speed() -> list[str]:
+    """The section on speed; empty where it was not measured."""
+    if not (RESULTS / "speed.json").exists():
+        return []
+    return ["## Speed", "", *speed_lines(load("speed"))]
 
 
 def readme_table() -> str:

@@ -24,8 +24,8 @@ class Command:
             "COLUMNS": "80",
         }
 
-    def start(self, *arguments) -> subprocess.Popen:
-        """Start it and do not wait."""
+    def start(self, *arguments, **options) -> subprocess.Popen:
+        """Start it, with ``options`` of ``Popen``, and do not wait."""
         return subprocess.Popen(
             [sys.executable, str(self.launcher), *map(str, arguments)],
             cwd=self.folder,
@@ -33,6 +33,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            **options,
         )
 
     def __call__(self, *arguments, code: int = 0) -> subprocess.CompletedProcess:
@@ -60,3 +61,9 @@ def command(tmp_path) -> Command:
 def line_command(tmp_path) -> Command:
     """The command with stages that only draw lines: see ``line_stages``."""
     return Command(tmp_path, LAUNCHER.with_name("reproduce_launcher.py"))
+
+
+@pytest.fixture
+def sweep_command(tmp_path) -> Command:
+    """The command with a stage whose trials take a moment: see ``sweep_launcher``."""
+    return Command(tmp_path, LAUNCHER.with_name("sweep_launcher.py"))

@@ -18,7 +18,7 @@ import gymnasium
 import pytest
 import tiny_presets
 
-from reinfer.cli import doctor, parsing, train
+from reinfer.cli import doctor, parsing, sweep, train
 from reinfer.cli.main import main
 from reinfer.evaluation import contest, low_level
 from reinfer.inference import agent
@@ -119,6 +119,9 @@ def perform(command: str) -> None:
     elif command in TYPED_ELSEWHERE:
         text = Path(__file__).with_name(TYPED_ELSEWHERE[command]).read_text()
         assert ", ".join(f'"{word}"' for word in words) in text
+    elif words[0] == "sweep":
+        # All trials are planned and checked; ``test_sweep`` performs sweeps, of a stage that takes a moment.
+        sweep.read_sweep(words[1:])
     else:
         with contextlib.redirect_stdout(io.StringIO()):
             assert main(words) == 0, command
@@ -139,7 +142,7 @@ def test_a_page_makes_what_it_uses(page):
     there = set()
     for command in commands(page):
         words = command.split()
-        made = {words[words.index(flag) + 1] for flag in ("--out", "--output") if flag in words}
+        made = {words[words.index(flag) + 1] for flag in ("--out", "--output", "--runs") if flag in words}
         if words[0] == "train":
             made.add(f"runs/{words[1]}/{words[words.index('--name') + 1]}")
         missing = {word for word in words if word.startswith("runs/")} - made - there
@@ -183,10 +186,13 @@ def test_commands_of_the_readme_and_within_sentences_are_understood(monkeypatch)
         found += re.findall(r"`reinfer ([a-z][^`]*[^.`])`", page.read_text())
     for command in dict.fromkeys(found):
         words = command.split()
-        if "--help" in words:
+        # What needs arguments may be mentioned without.
+        if "--help" in words or words in (["train"], ["sweep"]):
             continue
         if words[0] == "train":
             train.read_training(words[1:])
+        elif words[0] == "sweep":
+            sweep.read_sweep(words[1:])
         else:
             with monkeypatch.context() as patch, pytest.raises(Understood):
                 patch.setattr(parsing.tyro, "cli", understand)

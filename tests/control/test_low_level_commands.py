@@ -17,17 +17,19 @@ from reinfer.control.commands import (
     restrict,
     trained_kinds,
 )
+from reinfer.control.demands import Progress, forgotten
 from reinfer.control.tracking import (
     AVERAGING_S,
     SETTLING_S,
-    RecentPeak,
     averaged_error,
     draw_commands,
     goal_reward,
     jump_reward,
+    no_recent,
     tracking_error,
     tracking_reward,
     velocity_reward,
+    with_newest,
 )
 from reinfer.tasks import GOAL, JUMP, STAND, VELOCITY
 
@@ -162,11 +164,14 @@ def test_a_jump_is_judged_by_its_peak_and_by_how_much_of_the_time_it_is_near():
 
 
 def test_the_recent_peak_lasts_a_second_and_can_be_forgotten():
-    peak = RecentPeak(2, 0.05)
-    seen = [peak.push(np.array([value, 0.5])) for value in (0.2, 3.0, *[0.1] * 20)]
+    recent, seen = no_recent(2, 0.05), []
+    for value in (0.2, 3.0, *[0.1] * 20):
+        recent = with_newest(recent, np.array([value, 0.5]))
+        seen.append(recent.max(1))
     assert [row[0] for row in seen] == [0.2] + [3.0] * 20 + [0.1] and all(row[1] == 0.5 for row in seen[1:])
-    peak.forget([1])
-    np.testing.assert_array_equal(peak.push(np.array([0.0, 0.1])), [0.1, 0.1])
+    progress = forgotten(Progress(np.ones(2), np.ones(2), recent), np.array([False, True]))
+    np.testing.assert_array_equal(progress.average, [1.0, 0.0])
+    np.testing.assert_array_equal(with_newest(progress.recent, np.array([0.0, 0.2])).max(1), [0.1, 0.2])
 
 
 def test_effort_costs():

@@ -111,7 +111,7 @@ def test_update_compiles_once():
 def test_rows_are_cut_exactly_where_something_new_begins():
     stage = LowLevelStage(replace(SMALL, simulations=64, horizon=32, episode_s=2.0))
     stage.begin(0)
-    rollout, _ = stage._collect(stage.init().learner, np.random.default_rng(0))
+    rollout, _ = stage.exercise.collect(stage.init().learner, stage.config.horizon, 0, 0)
     follows = (rollout.inputs[1:] == rollout.next_inputs[:-1]).all(-1)
     cut = rollout.cut[:-1].astype(bool)
     assert 0.02 < cut.mean() < 0.2
@@ -126,7 +126,7 @@ def test_diverged_physics_is_a_terminal_step_and_poisons_nothing(tmp_path, monke
     stage.begin(0)
     stage.simulation.qvel[3] = np.nan
     state = stage.init()
-    rollout, metrics = stage._collect(state.learner, np.random.default_rng(0))
+    rollout, metrics = stage.exercise.collect(state.learner, stage.config.horizon, 0, 0)
     assert rollout.terminal[0, 3] == 1 and rollout.rewards[0, 3] == 0
     assert all(np.isfinite(array).all() for array in rollout) and np.isfinite(metrics["reward"])
 
@@ -232,7 +232,7 @@ def test_a_fall_costs_more_as_training_goes_on():
         settings = {"first_fall_cost": cost, "last_fall_cost": 2.0 * cost, "iterations": 100, "anneal_from": 0.5}
         stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64, **settings))
         stage.begin(25)
-        rollout, _ = stage._collect(stage.init().learner, np.random.default_rng(0))
+        rollout, _ = stage.exercise.collect(stage.init().learner, stage.config.horizon, 0, 0)
         rewards[cost] = rollout.rewards
     assert 0 < rollout.terminal.sum() < rollout.terminal.size
     np.testing.assert_allclose(rewards[20.0] - rewards[0.0], -30.0 * rollout.terminal, atol=1e-6)
@@ -253,7 +253,7 @@ def test_speeds_are_learned_with_a_reserve_and_judged_by_what_is_promised():
 def test_every_step_under_a_command_is_counted_and_every_fall():
     stage = LowLevelStage(replace(SMALL, body="hopper", simulations=32, horizon=64))
     stage.begin(0)
-    rollout, metrics = stage._collect(stage.init().learner, np.random.default_rng(0))
+    rollout, metrics = stage.exercise.collect(stage.init().learner, stage.config.horizon, 0, 0)
     tried = stage.exercise.count()
     assert tried.falls.sum() == metrics["falls"] > 0
     assert tried.steps.sum() == rollout.terminal.size

@@ -29,6 +29,31 @@ def test_traced_seeds_and_iterations_give_the_same_keys():
     np.testing.assert_array_equal(jax.random.key_data(single), expected)
 
 
+def test_draws_of_a_key_are_as_those_of_a_generator():
+    """Every method has the law of its namesake, and no two calls draw the same; bounds may be traced."""
+
+    def numbers(rng, high):
+        return (
+            rng.random(4000),
+            rng.random(4000),
+            rng.uniform(-1.0, high, (2, 2000)),
+            rng.standard_normal((4000,)),
+            rng.integers(2, 5, 4000),
+            rng.choice(3, 4000, p=np.array([0.5, 0.2, 0.3])),
+            rng.choice([-1.0, 1.0], 4000),
+        )
+
+    ours = jax.jit(lambda key, high: numbers(random.Draws(key), high))(random.key(0, "s"), 3.0)
+    theirs = numbers(np.random.default_rng(0), 3.0)
+    for mine, its in zip(ours, theirs, strict=True):
+        assert mine.shape == its.shape and mine.dtype.kind == its.dtype.kind
+        np.testing.assert_allclose(np.quantile(mine, [0.05, 0.95]), np.quantile(its, [0.05, 0.95]), atol=0.12)
+        assert abs(mine.mean() - its.mean()) < 0.1
+    assert not np.array_equal(ours[0], ours[1])
+    again = numbers(random.Draws(random.key(0, "s")), 3.0)
+    np.testing.assert_allclose(again[0], ours[0])
+
+
 @pytest.mark.parametrize("seed", [-1, 2**32])
 @pytest.mark.parametrize("make", [random.key, random.generator])
 def test_a_seed_out_of_range_is_refused(seed, make):

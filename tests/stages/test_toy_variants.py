@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_toy import TINY
 
 from reinfer.bodies import Toy1d
 from reinfer.cli.main import main
@@ -19,6 +18,7 @@ from reinfer.runs.errors import ConfigError
 from reinfer.stages.toy import ToyStage
 from reinfer.stages.toy_contexts import TaskDraw, training_tasks
 from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_MIRROR
+from tiny_toy import TINY
 
 SMALL = dataclasses.replace(
     TINY,

@@ -17,13 +17,14 @@ FARTHEST_Y_M = 2.0
 
 def rotation(quaternion) -> np.ndarray:
     """Rotation matrices (..., 3, 3) of MuJoCo quaternions (..., 4), w first, of any length but zero."""
-    w, x, y, z = np.moveaxis(quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True), -1, 0)
+    xp = quaternion.__array_namespace__()
+    w, x, y, z = xp.moveaxis(quaternion / xp.linalg.norm(quaternion, axis=-1, keepdims=True), -1, 0)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
         [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
         [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
     ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    return xp.stack([xp.stack(row, axis=-1) for row in rows], axis=-2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +44,12 @@ class FreeBody(Body):
         Pitch is the second of the angles yaw, pitch, roll, in [-pi/2, pi/2], positive where the front goes down
         as on planar bodies; the rate is its derivative.
         """
+        xp = qpos.__array_namespace__()
         turn = rotation(qpos[..., 3:7])
-        pitch = np.arcsin(np.clip(-turn[..., 2, 0], -1.0, 1.0))
-        roll = np.arctan2(turn[..., 2, 1], turn[..., 2, 2])
-        pitch_rate = np.cos(roll) * qvel[..., 4] - np.sin(roll) * qvel[..., 5]
-        return np.stack([qpos[..., 0], qpos[..., 2], pitch, qvel[..., 0], qvel[..., 2], pitch_rate], axis=-1)
+        pitch = xp.arcsin(xp.clip(-turn[..., 2, 0], -1.0, 1.0))
+        roll = xp.arctan2(turn[..., 2, 1], turn[..., 2, 2])
+        pitch_rate = xp.cos(roll) * qvel[..., 4] - xp.sin(roll) * qvel[..., 5]
+        return xp.stack([qpos[..., 0], qpos[..., 2], pitch, qvel[..., 0], qvel[..., 2], pitch_rate], axis=-1)
 
     def observation_size(self, model: mujoco.MjModel) -> int:
         """y, z, six numbers of orientation, the other joints, all velocities."""
@@ -57,16 +59,17 @@ class FreeBody(Body):
         """The body's own observation, (..., observation_size): y clipped to ``FARTHEST_Y_M``, z, the body's x and z
         axes in the world's frame (a quaternion would have two names for one orientation), joints, velocities
         clipped to +-10."""
+        xp = qpos.__array_namespace__()
         turn = rotation(qpos[..., 3:7])
         parts = (
-            np.clip(qpos[..., 1:2], -FARTHEST_Y_M, FARTHEST_Y_M),
+            xp.clip(qpos[..., 1:2], -FARTHEST_Y_M, FARTHEST_Y_M),
             qpos[..., 2:3],
             turn[..., 0],
             turn[..., 2],
             qpos[..., 7:],
-            np.clip(qvel, -10.0, 10.0),
+            xp.clip(qvel, -10.0, 10.0),
         )
-        return np.concatenate(parts, axis=-1)
+        return xp.concatenate(parts, axis=-1)
 
     def fallen(self, qpos, qvel) -> np.ndarray:
         """Whether the body lies on its side or back, or its state is not finite, shape (...,)."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gymnasium
+import jax
 import mujoco
 import numpy as np
 
@@ -19,11 +20,13 @@ _INTEGRATORS = {
 }
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True, slots=True)
 class CommandRange:
     """Commands a body can be trained on: goals relative to x (m), speeds, pitch (rad), |vz| (m/s).
 
-    ``stand_rad`` and ``jump_mps`` are None where the body, or the policy, does not know such commands.
+    ``stand_rad`` and ``jump_mps`` are None where the body, or the policy, does not know such commands. The numbers may
+    be traced by JAX.
     """
 
     goal_m: float = 3.0
@@ -57,7 +60,8 @@ class Origin:
 class Body:
     """A robot; a subclass says how its joints map to task space.
 
-    ``qpos`` and ``qvel`` are arrays (..., nq) and (..., nv).
+    ``qpos`` and ``qvel`` are arrays (..., nq) and (..., nv), of NumPy or, where physics runs on a device, of JAX: the
+    methods take their functions from ``qpos.__array_namespace__()``.
 
     Args:
         name: unique among the robots.
@@ -128,6 +132,21 @@ class Body:
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         return model
 
+    def along_x(self, model: mujoco.MjModel) -> int:
+        """Index of the degree of freedom that is the speed along x."""
+        speeds = self.task_state(np.tile(model.qpos0, (model.nv, 1)), np.eye(model.nv))[:, 3]
+        return int(np.argmax(np.abs(speeds)))
+
+    def reset_noise(self, rng, count: int, model: mujoco.MjModel):
+        """What a reset adds to positions (count, nq) and velocities (count, nv) at rest.
+
+        Args:
+            rng: a NumPy generator, or ``runs.random.Draws`` of a JAX key.
+        """
+        spread = self.reset_position_noise
+        positions = rng.uniform(-spread, spread, (count, model.nq))
+        return positions, self.reset_velocity_noise * rng.standard_normal((count, model.nv))
+
     def task_state(self, qpos, qvel) -> np.ndarray:
         """Task-space state (x, z, pitch, vx, vz, pitch_rate), shape (..., 6), SI units."""
         raise NotImplementedError
@@ -155,4 +174,5 @@ def _model_path(xml: str, body_file: str | None) -> Path:
 
 def finite(qpos, qvel) -> np.ndarray:
     """Whether all of a state is finite, shape (...,)."""
-    return np.isfinite(qpos).all(-1) & np.isfinite(qvel).all(-1)
+    xp = qpos.__array_namespace__()
+    return xp.isfinite(qpos).all(-1) & xp.isfinite(qvel).all(-1)

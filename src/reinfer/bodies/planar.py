@@ -65,7 +65,7 @@ class PlanarBody(Body):
     def task_state(self, qpos, qvel) -> np.ndarray:
         """The root joints and their rates, shape (..., 6)."""
         places = self.places()
-        return np.concatenate([qpos[..., places.qpos], qvel[..., places.qvel]], axis=-1)
+        return qpos.__array_namespace__().concatenate([qpos[..., places.qpos], qvel[..., places.qvel]], axis=-1)
 
     def observation_size(self, model: mujoco.MjModel) -> int:
         """All joints but x, and all velocities."""
@@ -73,13 +73,14 @@ class PlanarBody(Body):
 
     def observation(self, qpos, qvel) -> np.ndarray:
         """The body's own observation: all but absolute x, velocities clipped to +-10; (..., nq-1+nv)."""
-        return np.concatenate([qpos[..., self.places().seen], np.clip(qvel, -10.0, 10.0)], axis=-1)
+        xp = qpos.__array_namespace__()
+        return xp.concatenate([qpos[..., self.places().seen], xp.clip(qvel, -10.0, 10.0)], axis=-1)
 
     def fallen(self, qpos, qvel) -> np.ndarray:
         """Whether the body has turned over, left its range of z, or its state is not finite, shape (...,)."""
         _, z, pitch = self.places().qpos
-        fallen = ~finite(qpos, qvel) | (np.abs(qpos[..., pitch]) > self.fall_pitch_rad)
+        fallen = ~finite(qpos, qvel) | (abs(qpos[..., pitch]) > self.fall_pitch_rad)
         if self.standing_z_m is not None:
             low, high = self.standing_z_m
-            fallen |= (qpos[..., z] < low) | (qpos[..., z] > high)
+            fallen = fallen | (qpos[..., z] < low) | (qpos[..., z] > high)
         return fallen

@@ -1,7 +1,8 @@
 """Entry point of ``reinfer``: finds the command's module and turns errors into one line and an exit code.
 
 Each command is a module of this package with ``run(arguments: list[str]) -> int``, listed in ``COMMANDS``.
-Exit codes: 0 done, 2 the user can mend it (one line on standard error), 75 stopped on request and resumable.
+Exit codes: 0 done, 1 something failed and was reported, 2 the user can mend it (one line on standard error), 75 stopped
+on request and resumable.
 """
 
 import importlib
@@ -21,6 +22,7 @@ COMMANDS = {
     "transfer": "a robot whose task is unknown, moved by the toy's agent",
     "compare": "what reuse saves against meta-training on the robot itself",
     "reproduce": "everything from nothing to the report; the same command again goes on where it stopped",
+    "sweep": "many trainings: over seeds, bodies or any other settings, on this machine or a cluster",
     "demo": "the shipped models at work on a robot, ending in a report",
     "plot": "figures: learning curves, latent map, tracks, belief, strides, contests compared",
     "view": "a robot at work, live in the browser: change its task while it runs",

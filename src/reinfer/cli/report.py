@@ -1,7 +1,7 @@
 """``reinfer report SOURCE...``: results as one HTML file that needs no other and no network.
 
-Sources are folders of contests (`reinfer transfer`), JSON files that `reinfer eval ... --json` printed, runs and
-models, in any order. What is not there and can be measured with the models that are, is measured now.
+Sources are folders of contests (`reinfer transfer`) and sweeps, JSON files that `reinfer eval ... --json` printed, runs
+and models, in any order. What is not there and can be measured with the models that are, is measured now.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class ReportOptions:
     """
 
     sources: tyro.conf.Positional[tuple[str, ...]]
-    """Folders of `reinfer transfer`, JSON files of `reinfer eval`, runs, models or shipped:NAME, in any order."""
+    """Folders of `reinfer transfer` or `reinfer sweep`, JSON files of `reinfer eval`, runs, models or shipped:NAME."""
     clip: tuple[int, ...] = setting((), "numbers of the tasks shown as videos, from 0; by default 1 and 10")
     clip_s: float = setting(12.0, "simulated seconds of each", low=0.5, high=120.0)
     video: bool = setting(True, "draw videos")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinfer.cli.records import REPORT_FILE
+from reinfer.cli.trials import SWEEP_FILE, runs_of
 from reinfer.runs.directory import MANIFEST_FILE, SHIPPED, RunDirectory, models_in, resolve
 from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.runs.models import Model, load_model
@@ -49,17 +50,24 @@ def sort(references) -> Sources:
             found.results.append(path)
         elif path.suffix == ".safetensors":
             found.records.append(path)
+        elif (path / SWEEP_FILE).is_file():
+            _add_runs(found, runs_of(path))
         elif (path / REPORT_FILE).is_file():
             found.contests.append(path)
         elif (path / MANIFEST_FILE).is_file():
-            run = RunDirectory.open(path)
-            found.runs.append(run)
-            models = models_in(run.model)
-            for model in models:
-                _add_model(found, reference if models == [run.model] else str(model))
+            _add_runs(found, [reference])
         else:
             _add_model(found, reference)
     return found
+
+
+def _add_runs(found: Sources, references) -> None:
+    """Add runs, and the models of those that have one."""
+    for run in map(RunDirectory.open, references):
+        found.runs.append(run)
+        models = models_in(run.model)
+        for model in models:
+            _add_model(found, str(run.path if models == [run.model] else model))
 
 
 def _add_model(found: Sources, reference: str) -> None:

@@ -51,20 +51,12 @@ class Training:
     def check(self) -> None:
         """Raise ConfigError on bad settings, RunError if the run that is there was made with others."""
         wanted = train.read_training([*self.settings, *self.loop]).config
-        if self._is_claimed():
-            run = RunDirectory.open(self.path)
-            # The same model may be named by another path; that it is the same, its hash tells.
-            unnamed = dict.fromkeys(self.parents)
-            changed = differences(run.manifest()["config"] | unnamed, to_dict(wanted) | unnamed)
-            if changed:
-                raise RunError(
-                    f"{self.path} is a run with other settings ({'; '.join(changed)}); remove it to replace it, "
-                    "or choose another --runs"
-                )
+        # The same model may be named by another path; that it is the same, its hash tells.
+        require_settings(self.path, to_dict(wanted), self.parents)
 
     def state(self, recorded: dict | None) -> str:
         """Where the run stands; done only with an intact model. Raises RunError if it was built from other models."""
-        if not self._is_claimed():
+        if not is_claimed(self.path):
             return ABSENT
         run = RunDirectory.open(self.path)
         if run.status() != "done":
@@ -88,13 +80,6 @@ class Training:
         """For the summary. ``seconds`` are replaced by those of all sessions, as the run itself counted them."""
         last = (self.path / "timing.csv").read_text(encoding="utf-8").splitlines()[-1]
         return {"result": str(self.path), "sha256": file_sha256(self.weights), "seconds": float(last.split(",")[1])}
-
-    def _is_claimed(self) -> bool:
-        """Whether the run exists. A process killed before it wrote a manifest leaves an empty folder: it is removed."""
-        if self.path.is_dir() and not (self.path / MANIFEST_FILE).exists():
-            with contextlib.suppress(OSError):
-                self.path.rmdir()
-        return self.path.exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +127,27 @@ class Evaluation:
 
     def _made_from(self) -> dict[str, str]:
         return {str(path): file_sha256(path) for path in self.inputs}
+
+
+def is_claimed(path: Path) -> bool:
+    """Whether there is a run. A process killed before it wrote a manifest leaves an empty folder: it is removed."""
+    if path.is_dir() and not (path / MANIFEST_FILE).exists():
+        with contextlib.suppress(OSError):
+            path.rmdir()
+    return path.exists()
+
+
+def require_settings(path: Path, wanted: dict, unnamed=()) -> None:
+    """Raise RunError if there is a run in ``path`` of other settings than ``wanted``, those ``unnamed`` aside."""
+    if not is_claimed(path):
+        return
+    aside = dict.fromkeys(unnamed)
+    changed = differences(RunDirectory.open(path).manifest()["config"] | aside, wanted | aside)
+    if changed:
+        raise RunError(
+            f"{path} is a run with other settings ({'; '.join(changed)}); remove it to replace it, "
+            "or choose another --runs"
+        )
 
 
 def take(step, recorded: dict | None, say) -> dict:

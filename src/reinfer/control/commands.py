@@ -77,18 +77,29 @@ def clamp_commands(commands: Commands, task_state, ranges: CommandRange) -> Comm
         task_state: task-space states (N, 6).
     Raises ValueError on a kind that ``ranges`` does not cover.
     """
+    return _clamped(_checked(commands, ranges), task_state, ranges)
+
+
+def _checked(commands: Commands, ranges: CommandRange) -> Commands:
+    """``commands`` as NumPy arrays. Raises ValueError on a kind that ``ranges`` does not cover."""
     kind, target = np.asarray(commands.kind), np.asarray(commands.target, np.float64)
     known = trained_kinds(ranges)
     if not np.isin(kind, known).all():
         bad = int(kind[~np.isin(kind, known)].flat[0])
         name = KINDS[bad] if 0 <= bad < len(KINDS) else bad
         raise ValueError(f"kind: {name!r} is not a trained command; allowed: {', '.join(KINDS[k] for k in known)}")
-    clamped = np.array(target)
-    for index in known:
+    return Commands(kind, target)
+
+
+def _clamped(commands: Commands, task_state, ranges: CommandRange) -> Commands:
+    """``clamp_commands`` of kinds that are known to be trained."""
+    kind, target = commands
+    xp, clamped = target.__array_namespace__(), target
+    for index in trained_kinds(ranges):
         limit = largest_target(index, ranges)
         origin = task_state[..., 0] if index == GOAL else 0.0
         low = 0.0 if index == JUMP else origin - limit
-        clamped = np.where(kind == index, np.clip(target, low, origin + limit), clamped)
+        clamped = xp.where(kind == index, xp.clip(target, low, origin + limit), clamped)
     return Commands(kind, clamped)
 
 
@@ -103,15 +114,21 @@ def command_features(task_state, commands: Commands, ranges: CommandRange) -> np
     One-hot kind, then per kind (zero unless it is commanded) a coarse view, a fine view, and the error at the
     finest scale. For a goal or a pitch all three views are of ``target - value``; for speeds the first two
     are of the target and only the error is relative. Absolute x cancels: shifting body and goal alike
-    changes nothing.
+    changes nothing. Raises ValueError on a kind that ``ranges`` does not cover.
     """
-    kind, target = clamp_commands(commands, task_state, ranges)
-    error = target - commanded_value(kind, np.asarray(task_state))
+    return trained_features(np.asarray(task_state), _checked(commands, ranges), ranges)
+
+
+def trained_features(task_state, commands: Commands, ranges: CommandRange):
+    """As ``command_features``, of NumPy or JAX arrays and of kinds that are known to be trained."""
+    xp = task_state.__array_namespace__()
+    kind, target = _clamped(commands, task_state, ranges)
+    error = target - commanded_value(kind, task_state)
     flags, views = [], []
     for index in trained_kinds(ranges):
         is_kind = kind == index
         asked = error if index in (GOAL, STAND) else target
         view = (asked / largest_target(index, ranges), asked / _FINE[index], error / _FINEST[index])
         flags.append(is_kind[..., None])
-        views.append(np.where(is_kind[..., None], np.clip(np.stack(view, axis=-1), -1.0, 1.0), 0.0))
-    return np.concatenate(flags + views, axis=-1).astype(np.float32)
+        views.append(xp.where(is_kind[..., None], xp.clip(xp.stack(view, axis=-1), -1.0, 1.0), 0.0))
+    return xp.concatenate(flags + views, axis=-1).astype(xp.float32)

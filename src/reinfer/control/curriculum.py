@@ -3,6 +3,7 @@
 A body that stands at rest meets a dilemma: the first attempts to run end in falls, which cost all later reward, so
 that standing still is a local optimum. Speeds that grow keep the next gait close to the last one; bodies that
 already move at a reset must either learn to keep going or to brake; commands under which they fall come more often.
+All functions take NumPy and JAX arrays; ``rng`` is a NumPy generator, or ``runs.random.Draws`` of a JAX key.
 """
 
 from dataclasses import replace
@@ -47,11 +48,12 @@ def no_practice() -> Practice:
 def command_bin(kind, relative, ranges: CommandRange) -> np.ndarray:
     """Bins (N,) of commands of ``kind`` (N,): speeds in m/s, goals ``relative`` (N,) to where the body was, in m. Other
     kinds have -1."""
-    found = np.full(len(kind), -1)
+    xp = relative.__array_namespace__()
+    found = xp.full(len(kind), -1)
     for known, (first, count) in PRACTISED.items():
-        share = np.abs(relative) / largest_target(known, ranges)
-        size = np.searchsorted(_upper_edges(known)[:-1], share, side="right")
-        found = np.where(kind == known, first + np.where(relative > 0, count, 0) + size, found)
+        share = xp.abs(relative) / largest_target(known, ranges)
+        size = xp.searchsorted(xp.asarray(_upper_edges(known)[:-1]), share, side="right")
+        found = xp.where(kind == known, first + xp.where(relative > 0, count, 0) + size, found)
     return found
 
 
@@ -60,9 +62,7 @@ def practised(practice: Practice, tried: Practice) -> Practice:
     return Practice(*(KEPT * old + new for old, new in zip(practice, tried, strict=True)))
 
 
-def hard_targets(
-    rng: np.random.Generator, practice: Practice, kind: int, count: int, ranges: CommandRange, highest: float
-) -> np.ndarray:
+def hard_targets(rng, practice: Practice, kind: int, count: int, ranges: CommandRange, highest: float) -> np.ndarray:
     """Speeds, or goals relative to the body, (count,), bins of ``kind`` drawn in proportion to the falls per step.
 
     Args:
@@ -73,12 +73,12 @@ def hard_targets(
     here = slice(first, first + 2 * bins)
     rate = (practice.falls[here] + PRIOR_FALLS) / (practice.steps[here] + PRIOR_STEPS)
     drawn = rng.choice(2 * bins, count, p=rate / rate.sum())
-    upper = _upper_edges(kind)
-    low, high = np.concatenate([[0.0], upper[:-1]])[drawn % bins], upper[drawn % bins]
+    xp, upper = drawn.__array_namespace__(), _upper_edges(kind)
+    low, high = (xp.asarray(edges)[drawn % bins] for edges in (np.concatenate([[0.0], upper[:-1]]), upper))
     size = (low + (high - low) * rng.random(count)) * largest_target(kind, ranges)
     if kind == VELOCITY:
-        size = np.minimum(size, highest)
-    return np.where(drawn < bins, -1.0, 1.0) * size
+        size = xp.minimum(size, highest)
+    return xp.where(drawn < bins, -1.0, 1.0) * size
 
 
 def _upper_edges(kind: int) -> np.ndarray:
@@ -99,14 +99,15 @@ def ramped(ranges: CommandRange, progress: float, ramp: float) -> CommandRange:
     return replace(ranges, speed_mps=(min(low, share * high), share * high))
 
 
-def starting_speed(rng: np.random.Generator, commands: Commands, ranges: CommandRange, share: float) -> np.ndarray:
+def starting_speed(rng, commands: Commands, ranges: CommandRange, share: float) -> np.ndarray:
     """Speeds (m/s) to be added to bodies at rest, shape (N,): a ``share`` of them moves, the others get zero.
 
     Under a velocity command they move at half of what is commanded to half as fast again: a gait that has run away
     must be caught, too. Under others they move at up to 0.6 of the largest speed, either way.
     """
     count, limit = len(commands.target), 0.6 * ranges.speed_mps[1]
+    xp = commands.target.__array_namespace__()
     commanded = commands.target * rng.uniform(0.5, 1.5, count)
     any_speed = rng.uniform(-limit, limit, count)
-    moving = np.where(commands.kind == VELOCITY, commanded, any_speed)
-    return np.where(rng.random(count) < share, moving, 0.0)
+    moving = xp.where(commands.kind == VELOCITY, commanded, any_speed)
+    return xp.where(rng.random(count) < share, moving, 0.0)

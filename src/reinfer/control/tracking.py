@@ -2,7 +2,8 @@
 
 Rewards are sums of kernels of the tracking error, sharp ones for accuracy and wide ones for direction.
 Speed is judged both at once and averaged over a gait cycle (an exponential average of the error), since a
-running body's speed oscillates within a step and what is asked for is its mean.
+running body's speed oscillates within a step and what is asked for is its mean. All functions take NumPy and JAX
+arrays; ``rng`` is a NumPy generator, or ``runs.random.Draws`` of a JAX key.
 """
 
 import numpy as np
@@ -18,22 +19,14 @@ AVERAGING_S, SETTLING_S = 0.5, 1.0
 PEAK_S = 1.0
 
 
-class RecentPeak:
-    """The largest of the last ``PEAK_S`` of values of N simulations, sampled once per control step."""
+def no_recent(count: int, control_dt_s: float) -> np.ndarray:
+    """The last ``PEAK_S`` of |vz| of bodies that stood still, sampled once per control step, (count, steps)."""
+    return np.zeros((count, round(PEAK_S / control_dt_s)))
 
-    def __init__(self, count: int, control_dt_s: float):
-        self._values = np.zeros((count, round(PEAK_S / control_dt_s)))
-        self._next = 0
 
-    def push(self, values) -> np.ndarray:
-        """Take in the newest ``values`` (N,), none of them negative; returns the largest so far, (N,)."""
-        self._values[:, self._next] = values
-        self._next = (self._next + 1) % self._values.shape[1]
-        return self._values.max(1)
-
-    def forget(self, ids) -> None:
-        """Start over for the simulations ``ids``."""
-        self._values[ids] = 0.0
+def with_newest(recent, values):
+    """``recent`` (N, steps), oldest first, after ``values`` (N,), none of them negative."""
+    return recent.__array_namespace__().concatenate([recent[:, 1:], values[:, None]], axis=1)
 
 
 def tracking_error(before, after, commands: Commands, control_dt_s: float) -> np.ndarray:
@@ -44,8 +37,8 @@ def tracking_error(before, after, commands: Commands, control_dt_s: float) -> np
             control step is a biased sample of a gait that keeps in phase with the control.
     """
     mean_speed = (after[:, 0] - before[:, 0]) / control_dt_s
-    value = np.where(commands.kind == VELOCITY, mean_speed, commanded_value(commands.kind, after))
-    return value - commands.target
+    at_once = commanded_value(commands.kind, after)
+    return after.__array_namespace__().where(commands.kind == VELOCITY, mean_speed, at_once) - commands.target
 
 
 def averaged_error(average, error, age_s, control_dt_s: float) -> np.ndarray:
@@ -55,7 +48,7 @@ def averaged_error(average, error, age_s, control_dt_s: float) -> np.ndarray:
     policy without memory would then always run too fast.
     """
     moved = average + (error - average) * (1.0 - np.exp(-control_dt_s / AVERAGING_S))
-    return np.where(age_s > SETTLING_S, moved, 0.0)
+    return moved.__array_namespace__().where(age_s > SETTLING_S, moved, 0.0)
 
 
 def velocity_reward(error, average, age_s, target, relative: bool = False) -> np.ndarray:
@@ -64,23 +57,25 @@ def velocity_reward(error, average, age_s, target, relative: bool = False) -> np
     The wide part of tracking at once decays over 1 m/s, or, if ``relative``, falls linearly to zero at standing
     still: then the first bit of speed pays as much as the last, however fast the target.
     """
+    xp = error.__array_namespace__()
     if relative:
-        distance = np.abs(error) / np.maximum(np.abs(target), 0.5)
-        at_once = 0.35 * np.maximum(1.0 - distance, 0.0) + 0.15 * np.exp(-np.square(error / 0.3))
+        distance = xp.abs(error) / xp.maximum(xp.abs(target), 0.5)
+        at_once = 0.35 * xp.maximum(1.0 - distance, 0.0) + 0.15 * xp.exp(-xp.square(error / 0.3))
     else:
-        at_once = 0.25 * np.exp(-np.abs(error)) + 0.25 * np.exp(-np.square(error / 0.3))
-    scale = 0.01 + 0.03 * np.abs(target)
-    on_average = 0.25 * np.exp(-np.square(average / 0.2)) + 0.25 * np.exp(-np.abs(average) / scale)
-    return at_once + np.where(age_s > SETTLING_S, on_average, 0.0)
+        at_once = 0.25 * xp.exp(-xp.abs(error)) + 0.25 * xp.exp(-xp.square(error / 0.3))
+    scale = 0.01 + 0.03 * xp.abs(target)
+    on_average = 0.25 * xp.exp(-xp.square(average / 0.2)) + 0.25 * xp.exp(-xp.abs(average) / scale)
+    return at_once + xp.where(age_s > SETTLING_S, on_average, 0.0)
 
 
 def goal_reward(error, speed, highest_speed: float) -> np.ndarray:
     """In [0, 1], shape (N,): being there (0.7), and approaching at 2 x distance per second, at most at
     ``highest_speed`` (0.3)."""
-    distance = np.abs(error)
-    wanted_speed = np.clip(-2.0 * error, -highest_speed, highest_speed)
-    there = 0.25 * np.exp(-np.square(distance / 0.1)) + 0.25 * np.exp(-distance / 0.03)
-    return there + 0.2 * np.exp(-distance) + 0.3 * np.exp(-np.square((speed - wanted_speed) / 0.5))
+    xp = error.__array_namespace__()
+    distance = xp.abs(error)
+    wanted_speed = xp.clip(-2.0 * error, -highest_speed, highest_speed)
+    there = 0.25 * xp.exp(-xp.square(distance / 0.1)) + 0.25 * xp.exp(-distance / 0.03)
+    return there + 0.2 * xp.exp(-distance) + 0.3 * xp.exp(-xp.square((speed - wanted_speed) / 0.5))
 
 
 def jump_reward(error, peak_error, age_s, target) -> np.ndarray:
@@ -90,20 +85,22 @@ def jump_reward(error, peak_error, age_s, target) -> np.ndarray:
     there is at the right peak. What can be exact is the speed of take-off and landing; the first term makes one flight
     follow the other.
     """
-    now = 0.4 * np.maximum(1.0 - np.abs(error) / np.maximum(target, 0.5), 0.0)
-    relative = np.abs(peak_error) / np.maximum(target, 0.5)
+    xp = error.__array_namespace__()
+    now = 0.4 * xp.maximum(1.0 - xp.abs(error) / xp.maximum(target, 0.5), 0.0)
+    relative = xp.abs(peak_error) / xp.maximum(target, 0.5)
     peak = (
-        0.2 * np.maximum(1.0 - relative, 0.0)
-        + 0.2 * np.exp(-np.square(relative / 0.2))
-        + 0.2 * np.exp(-relative / 0.04)
+        0.2 * xp.maximum(1.0 - relative, 0.0)
+        + 0.2 * xp.exp(-xp.square(relative / 0.2))
+        + 0.2 * xp.exp(-relative / 0.04)
     )
-    return now + np.where(age_s > SETTLING_S, peak, 0.0)
+    return now + xp.where(age_s > SETTLING_S, peak, 0.0)
 
 
 def hold_reward(error, sharp) -> np.ndarray:
     """In [0, 1], shape (N,): holding a channel at a value, to a precision of about ``sharp``."""
-    wide = 0.4 * np.exp(-np.abs(error)) + 0.3 * np.exp(-np.square(error / 0.3))
-    return wide + 0.3 * np.exp(-np.abs(error) / sharp)
+    xp = error.__array_namespace__()
+    wide = 0.4 * xp.exp(-xp.abs(error)) + 0.3 * xp.exp(-xp.square(error / 0.3))
+    return wide + 0.3 * xp.exp(-xp.abs(error) / sharp)
 
 
 def tracking_reward(
@@ -125,28 +122,29 @@ def tracking_reward(
         STAND: hold_reward(error, sharp=0.05),
         JUMP: jump_reward(error, average, age_s, commands.target),
     }
-    tracking = np.select([commands.kind == kind for kind in by_kind], list(by_kind.values()))
-    return tracking - 0.01 * np.square(action).sum(-1)
+    xp = error.__array_namespace__()
+    tracking = xp.select([commands.kind == kind for kind in by_kind], list(by_kind.values()))
+    return tracking - 0.01 * xp.square(action).sum(-1)
 
 
-def draw_commands(rng: np.random.Generator, x, ranges: CommandRange) -> Commands:
+def draw_commands(rng, x, ranges: CommandRange) -> Commands:
     """Training commands for bodies at ``x`` (N,), every trained kind as often.
 
     Goals and velocities, both ways, mix a uniform law over the range (a third beyond it for goals, since
     far goals saturate), a log-uniform law down to small targets, where relative accuracy is hard, and exact
     zeros. Stands and jumps are uniform over their range.
     """
-    count = len(x)
+    count, xp = len(x), x.__array_namespace__()
     kinds = trained_kinds(ranges)
-    kind = np.array(kinds)[rng.integers(0, len(kinds), count)]
-    limit = np.select([kind == k for k in kinds], [largest_target(k, ranges) for k in kinds])
+    kind = xp.asarray(kinds)[rng.integers(0, len(kinds), count)]
+    limit = xp.select([kind == k for k in kinds], [largest_target(k, ranges) for k in kinds])
     uniform = rng.random(count)
-    logarithmic = np.exp(rng.uniform(np.log(0.02), 0.0, count))
+    logarithmic = xp.exp(rng.uniform(np.log(0.02), 0.0, count))
     law = rng.random(count)
-    reach = np.where(kind == GOAL, 4.0 / 3.0, 1.0)
-    magnitude = limit * np.where(law < 0.6, reach * uniform, np.where(law < 0.95, logarithmic, 0.0))
+    reach = xp.where(kind == GOAL, 4.0 / 3.0, 1.0)
+    magnitude = limit * xp.where(law < 0.6, reach * uniform, xp.where(law < 0.95, logarithmic, 0.0))
     for held, limits in ((STAND, ranges.stand_rad), (JUMP, ranges.jump_mps)):
         if limits is not None:
-            magnitude = np.where(kind == held, limits[0] + (limits[1] - limits[0]) * uniform, magnitude)
-    target = magnitude * np.where(kind == JUMP, 1.0, rng.choice([-1.0, 1.0], count))
-    return Commands(kind, np.where(kind == GOAL, x + target, target))
+            magnitude = xp.where(kind == held, limits[0] + (limits[1] - limits[0]) * uniform, magnitude)
+    target = magnitude * xp.where(kind == JUMP, 1.0, rng.choice([-1.0, 1.0], count))
+    return Commands(kind, xp.where(kind == GOAL, x + target, target))

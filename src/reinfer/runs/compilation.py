@@ -12,6 +12,11 @@ SWITCH = "REINFER_COMPILATION_CACHE"
 TRAINING_OPTIONS = {"xla_backend_optimization_level": 1, "xla_llvm_disable_expensive_passes": True}
 
 
+def training_options() -> dict | None:
+    """``TRAINING_OPTIONS`` where JAX computes on a CPU; other compilers are left as they are."""
+    return TRAINING_OPTIONS if jax.default_backend() == "cpu" else None
+
+
 def enable_cache() -> Path | None:
     """Keep compiled programs in the user's cache folder and return it; None if the switch is ``0``."""
     if os.environ.get(SWITCH) == "0":

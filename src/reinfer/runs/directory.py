@@ -9,10 +9,7 @@ RUNS/<stage>/<name>/
   model/           the exported model, or a folder per model, once the run is done
 """
 
-import contextlib
 import datetime
-import fcntl
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +19,7 @@ import tomli_w
 from reinfer.runs import provenance
 from reinfer.runs.config import differences, digest, from_dict, load, nearest, to_dict
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
-from reinfer.runs.files import commit_folder, replace_file, seal, stage_folder, unseal, write_durably
+from reinfer.runs.files import commit_folder, hold, replace_file, seal, stage_folder, unseal, write_durably
 from reinfer.runs.models import DESCRIPTION_FILE
 
 SCHEMA = 1
@@ -135,18 +132,9 @@ class RunDirectory:
                 "config: undo the change, or start a new run with it"
             )
 
-    @contextlib.contextmanager
     def exclusive(self):
-        """Hold the run for this process. Raises RunError if another live process holds it."""
-        descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise RunError(f"{self.path} is being written by another process; stop it first") from error
-            yield
-        finally:
-            os.close(descriptor)
+        """Context that holds the run for this process. Raises RunError if another live process holds it."""
+        return hold(self.path)
 
 
 def resolve(reference: str) -> Path:

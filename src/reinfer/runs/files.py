@@ -1,5 +1,7 @@
 """Files that are either there and whole, or not there: hashes, durable writes, sealed JSON documents."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reinfer.runs.errors import ArtifactError
+from reinfer.runs.errors import ArtifactError, RunError
 
 
 def file_sha256(path: Path) -> str:
@@ -62,6 +64,20 @@ def commit_folder(staged: Path, path: Path) -> None:
     sync_folder(staged)
     os.replace(staged, path)
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def hold(folder: Path):
+    """Hold ``folder`` for this process. Raises RunError if another live process holds it."""
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"{folder} is being written by another process; stop it first") from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def to_json(document: dict) -> bytes:

@@ -84,7 +84,7 @@ def load_model(folder, kind: str | None = None) -> Model:
     folder = Path(folder)
     if not (folder / DESCRIPTION_FILE).is_file():
         parts = sorted(str(path.parent) for path in folder.glob(f"*/{DESCRIPTION_FILE}"))
-        if parts:
+        if len(parts) > 1:
             raise ArtifactError(f"{folder} holds {len(parts)} models; name one of them: {', '.join(parts)}")
         raise ArtifactError(f"{folder} is not a model: it has no {DESCRIPTION_FILE}")
     description = unseal(folder / DESCRIPTION_FILE, "model", SCHEMA)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import reinfer
 
-_PACKAGES = ("jax", "jaxlib", "numpy", "mujoco", "mjbatch", "optax", "safetensors", "gymnasium")
+_PACKAGES = ("jax", "jaxlib", "numpy", "mujoco", "mujoco-mjx", "mjbatch", "optax", "safetensors", "gymnasium")
 _VARIABLES = (
     "JAX_PLATFORMS",
     "XLA_FLAGS",

@@ -36,9 +36,7 @@ class BatchSimulation:
         self.qpos, self.qvel = self._batch.bind("qpos"), self._batch.bind("qvel")
         self._ctrl = self._batch.bind("ctrl")
         self.frames = np.tile(self.qpos, (body.frame_skip, 1, 1)) if film else None
-        # The degree of freedom that is the speed along x.
-        speeds = body.task_state(np.tile(self.model.qpos0, (self.model.nv, 1)), np.eye(self.model.nv))[:, 3]
-        self._along_x = int(np.argmax(np.abs(speeds)))
+        self._along_x = body.along_x(self.model)
 
     def reset(self, rng: np.random.Generator, ids=None) -> None:
         """Put the simulations ``ids`` (all by default) at rest plus the body's reset noise, x near 0."""
@@ -47,9 +45,9 @@ class BatchSimulation:
             return
         ids = np.ascontiguousarray(ids, np.int32)
         self._batch.reset(ids)
-        spread = self.body.reset_position_noise
-        self.qpos[ids] += rng.uniform(-spread, spread, (len(ids), self.model.nq))
-        self.qvel[ids] += self.body.reset_velocity_noise * rng.standard_normal((len(ids), self.model.nv))
+        positions, velocities = self.body.reset_noise(rng, len(ids), self.model)
+        self.qpos[ids] += positions
+        self.qvel[ids] += velocities
         self._batch.forward(ids)
 
     def push(self, ids, speed) -> None:

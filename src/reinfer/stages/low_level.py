@@ -1,9 +1,9 @@
 """Stage "low": one body learns to follow commands. No task inference here, no unknown task.
 
 Objective: maximise the discounted tracking reward (``control.tracking``) by proximal policy optimisation
-(``control.ppo``) on many simulations at once. Commands change mid-episode at random moments; a new command
-and the time limit end a trajectory for the purpose of credit but not its value; a fall is the only true
-end.
+(``control.ppo``) on many simulations at once, in C threads or by MJX on a GPU. Commands change mid-episode at
+random moments; a new command and the time limit end a trajectory for the purpose of credit but not its value; a
+fall is the only true end.
 """
 
 from dataclasses import replace
@@ -18,17 +18,17 @@ from reinfer.bodies import robot
 from reinfer.control.calibration import calibrate
 from reinfer.control.commands import feature_size, restrict
 from reinfer.control.curriculum import Practice, no_practice, practised, ramped
-from reinfer.control.exercise import CRITIC_INPUTS, Demand, Exercise, Terms
+from reinfer.control.demands import CRITIC_INPUTS, Demand, Terms
+from reinfer.control.device_exercise import DeviceExercise
+from reinfer.control.exercise import Exercise
 from reinfer.control.low_level_policy import KIND, LowLevelPolicy
 from reinfer.control.normalisation import Moments
 from reinfer.control.ppo import (
     Hyperparameters,
     LearnerState,
-    Rollout,
     Schedule,
     init_actor_critic,
     init_learner,
-    mean_action,
     update,
 )
 from reinfer.runs import random
@@ -37,6 +37,7 @@ from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ConfigError
 from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
+from reinfer.simulation.device import DeviceSimulation, require_gpu
 from reinfer.stages.low_level_settings import PRESETS, LowLevelConfig
 
 #: Of a stage module one may ask its presets.
@@ -77,10 +78,10 @@ class LowLevelStage:
 
     def __init__(self, config: LowLevelConfig):
         self.config = validate(config)
-        if config.simulations * config.horizon % config.minibatches:
+        if config.copies * config.horizon % config.minibatches:
             raise ConfigError(
                 f"minibatches: {config.minibatches} is not allowed; it must divide simulations x horizon"
-                f" = {config.simulations * config.horizon}"
+                f" = {config.copies * config.horizon}"
             )
         self.body = robot(config.body, config.timing)
         promised = restrict(self.body.commands, config.kinds)
@@ -88,10 +89,9 @@ class LowLevelStage:
         self.ranges = replace(promised, speed_mps=(low, high * config.speed_reserve))
         self.iterations = config.iterations
         self.sync_interval = 25
-        self.steps_per_iteration = config.simulations * config.horizon
-        self.simulation = BatchSimulation(self.body, config.simulations, config.threads)
-        terms = Terms(*(getattr(config, field) for field in Terms._fields))
-        self.exercise = Exercise(self.simulation, self.ranges, terms)
+        self.steps_per_iteration = config.copies * config.horizon
+        self.exercise = self._exercise()
+        self.simulation = self.exercise.simulation
         self.policy_inputs = self.body.observation_size(self.simulation.model) + feature_size(self.ranges)
         self.known, self._known_parents = self._load_start()
         self.hyper = Hyperparameters(
@@ -101,6 +101,15 @@ class LowLevelStage:
             discount=config.discount,
             trace=config.trace,
         )
+
+    def _exercise(self) -> Exercise | DeviceExercise:
+        """The copies of the body that learn, on the device asked for."""
+        config = self.config
+        terms = Terms(*(getattr(config, field) for field in Terms._fields))
+        if config.device == "gpu":
+            require_gpu()
+            return DeviceExercise(DeviceSimulation(self.body), config.copies, self.ranges, terms)
+        return Exercise(BatchSimulation(self.body, config.copies, config.threads), self.ranges, terms)
 
     # ---- state
 
@@ -140,7 +149,7 @@ class LowLevelStage:
     def begin(self, iteration: int) -> None:
         """Reset every simulation, at a random point of its time limit, with a fresh command."""
         self.exercise.ask(self._demand(iteration, no_practice()))
-        self.exercise.begin(random.generator(self.config.seed, "physics", iteration))
+        self.exercise.begin(self.config.seed, iteration)
 
     def _demand(self, iteration: int, practice: Practice) -> Demand:
         """What is asked for in ``iteration``.
@@ -151,7 +160,7 @@ class LowLevelStage:
         asked = ramped(self.ranges, progress, config.speed_ramp)
         grown = min(1.0, progress / config.anneal_from) if config.anneal_from else 1.0
         fall_cost = config.first_fall_cost + (config.last_fall_cost - config.first_fall_cost) * grown
-        hard_share = config.hard_commands * self._left(iteration)
+        hard_share = config.hard_commands * self._left(iteration) if config.hard_commands else None
         return Demand(asked, asked.speed_mps[1] / config.speed_reserve, hard_share, practice, fall_cost)
 
     # ---- one iteration: collect, update
@@ -159,7 +168,7 @@ class LowLevelStage:
     def iterate(self, state: LowLevelState, iteration: int):
         """Collect ``horizon`` steps with the present policy, then learn from them."""
         self.exercise.ask(self._demand(iteration, state.practice))
-        rollout, metrics = self._collect(state.learner, random.generator(self.config.seed, "rollout", iteration))
+        rollout, metrics = self.exercise.collect(state.learner, self.config.horizon, self.config.seed, iteration)
         key = random.key(self.config.seed, "update", iteration)
         learner, learning = update(key, state.learner, rollout, self._schedule(iteration), self.hyper)
         metrics |= {name: float(value) for name, value in learning.items()}
@@ -183,24 +192,6 @@ class LowLevelStage:
         """1 until annealing begins, then falling to 0 at the end of the run."""
         start = self.config.anneal_from * self.iterations
         return 1.0 - max(0.0, iteration - start) / max(1.0, self.iterations - start)
-
-    def _collect(self, learner: LearnerState, rng: np.random.Generator):
-        config, exercise = self.config, self.exercise
-        shape = (config.horizon, config.simulations)
-        inputs = np.empty((*shape, self.policy_inputs + CRITIC_INPUTS), np.float32)
-        next_inputs = np.empty_like(inputs)
-        std = np.exp(np.asarray(learner.networks.log_std))
-        actions = std * rng.standard_normal((*shape, self.simulation.action_size), np.float32)
-        rewards, terminal, cut = (np.zeros(shape, np.float32) for _ in range(3))
-        present = exercise.inputs()
-        for step in range(config.horizon):
-            inputs[step] = present
-            actions[step] += np.asarray(mean_action(learner.networks, learner.moments, present))
-            rewards[step], terminal[step] = exercise.step(np.clip(actions[step], -1.0, 1.0))
-            present = next_inputs[step] = exercise.inputs()
-            cut[step], present = exercise.renew(rng, terminal[step] > 0, present)
-        metrics = {"reward": float(rewards.mean()), "falls": float(terminal.sum())}
-        return Rollout(inputs, next_inputs, actions, rewards, terminal, cut), metrics
 
     # ---- result
 

@@ -6,6 +6,9 @@ from reinfer.bodies import ALLOWED
 from reinfer.control.commands import COMMAND_KINDS
 from reinfer.runs.config import setting
 
+#: Copies of the body that keep a device busy, unless a run says how many.
+SIMULATIONS = {"cpu": 256, "gpu": 4096}
+
 
 @dataclass(frozen=True, slots=True)
 class LowLevelConfig:
@@ -14,12 +17,17 @@ class LowLevelConfig:
     body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
     timing: str | None = setting(None, "how physics is stepped: fast, stock, ...; None: the body's own")
     kinds: tuple[str, ...] = setting(("goal", "velocity"), "kinds of command to learn", choices=COMMAND_KINDS)
+    device: str = setting(
+        "cpu", "where physics runs: in C threads, or by MJX, for thousands of simulations", choices=("cpu", "gpu")
+    )
     start: str | None = setting(
         None, "low-level policy to go on from: a run, a model folder or shipped:NAME; None: from nothing"
     )
     seed: int = setting(0, "seed of all randomness", low=0)
     iterations: int = setting(1000, "updates in all", low=1)
-    simulations: int = setting(256, "copies of the body stepped at once", low=1)
+    simulations: int | None = setting(
+        None, "copies of the body stepped at once; None: 256 on the cpu, 4096 on a gpu", low=1
+    )
     horizon: int = setting(32, "control steps per simulation and update", low=2)
     hidden: int = setting(128, "width of the two hidden layers of policy and value", low=1)
     epochs: int = setting(4, "passes over each rollout", low=1)
@@ -45,6 +53,11 @@ class LowLevelConfig:
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     calibration_rounds: int = setting(0, "how often speeds are measured at the end, and commands corrected", low=0)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
+
+    @property
+    def copies(self) -> int:
+        """How many simulations there are."""
+        return SIMULATIONS[self.device] if self.simulations is None else self.simulations
 
 
 #: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of what

@@ -1,0 +1,105 @@
+"""How fast reinfer is, each claim a ratio to a peer measured in the same run; writes docs/results/speed.json and pages.
+
+    python benchmarks/speed.py [PART...] [--seconds S] [--peer-python PATH]
+    python benchmarks/speed.py wallclock --minutes M [--seeds N] [--peer-python PATH]
+
+Parts: physics, sac, toy, scaling; all four by default, within about ``--seconds`` (640, on 2 idle cores). ``wallclock``
+trains four contestants for ``--minutes`` each and seed, one after the other; typed again it goes on after those that
+are complete (below ``runs/speed``). A part replaces what was known of it and leaves the others.
+
+Peers live in an environment of their own, which ``--peer-python`` names (or the variable ``PEER_PYTHON``):
+
+    python3 -m venv .venv-peers
+    .venv-peers/bin/pip install -e . -r benchmarks/peers.txt
+    python benchmarks/speed.py --peer-python .venv-peers/bin/python
+
+Give the machine nothing else to do: the load before is written down.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import speed_physics
+import speed_sac
+import speed_scaling
+import speed_toy
+import speed_wallclock
+from evaluations import RESULTS, ROOT
+from race import machine
+from results import write_pages
+
+#: Parts and their shares of the time.
+PARTS = {
+    "physics": (speed_physics, 0.42),
+    "sac": (speed_sac, 0.34),
+    "toy": (speed_toy, 0.14),
+    "scaling": (speed_scaling, 0.10),
+}
+FIGURES = RESULTS / "speed.json"
+
+
+def measure(part: str, options: argparse.Namespace) -> dict:
+    """One part's figures, with the machine, the command and how long it took."""
+    about = {"command": " ".join(["python", "benchmarks/speed.py", *sys.argv[1:]]), "machine": machine()}
+    start = time.perf_counter()
+    if part == "wallclock":
+        work = ROOT / "runs" / "speed"
+        found = speed_wallclock.measure(options.minutes, options.peer_python, options.seeds, work)
+    else:
+        module, share = PARTS[part]
+        asked = sum(PARTS[name][1] for name in options.parts)
+        found = module.measure(options.seconds * share / asked, options.peer_python)
+    return about | {"took_s": round(time.perf_counter() - start, 1), "found": found}
+
+
+def parse() -> argparse.Namespace:
+    """The command line; exits with status 2 where something is wrong with it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; or wallclock, alone")
+    parser.add_argument("--seconds", type=float, default=640.0, help="time for all parts named, except wallclock")
+    parser.add_argument("--minutes", type=float, help="training time of each contestant of wallclock")
+    parser.add_argument("--seeds", type=int, default=1, help="training seeds of wallclock")
+    parser.add_argument(
+        "--peer-python", default=os.environ.get("PEER_PYTHON", ""), help="interpreter that has the peers"
+    )
+    options = parser.parse_args()
+    wallclock = options.parts == ["wallclock"]
+    options.parts = options.parts or list(PARTS)
+    unknown = set(options.parts) - set(PARTS)
+    if unknown and not wallclock:
+        parser.error(
+            f"PART: {', '.join(sorted(unknown))} is not allowed; allowed: {', '.join(PARTS)}; or wallclock, alone"
+        )
+    if wallclock != (options.minutes is not None):
+        parser.error("--minutes: is for wallclock, which needs it")
+    for name in ("seconds", "seeds", "minutes"):
+        if getattr(options, name) is not None and getattr(options, name) <= 0:
+            parser.error(f"--{name}: {getattr(options, name)} is not allowed; it must be above 0")
+    peers = Path(options.peer_python)
+    if {"physics", "sac", "wallclock"} & set(options.parts) and not (options.peer_python and os.access(peers, os.X_OK)):
+        parser.error(
+            f"--peer-python: {options.peer_python!r} is no interpreter; see {Path(__file__).name} for how to make one"
+        )
+    # Not resolved: a virtual environment is found by the place of its link.
+    options.peer_python = str(peers.absolute())
+    return options
+
+
+def main() -> None:
+    """Measure the parts that are asked for, keep their figures, write the pages."""
+    options = parse()
+    known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    for part in options.parts:
+        known[part] = measure(part, options)
+        FIGURES.write_text(json.dumps(known, indent=1) + "\n")
+    write_pages()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Who tracks speeds better after the same time: our PPO and our SAC, Stable-Baselines3's SAC and SBX's.
+
+    PYTHON speed_wallclock.py CONTESTANT MINUTES SEED OUTPUT     (``speed.py wallclock`` runs this)
+
+All train on ``speed_tracking`` with the same physics, and are judged at the same moments of their own training time, in
+which judging does not count and compiling does. The three SACs are the same algorithm with Stable-Baselines3's
+default settings, one update per step of ``COUNT`` simulations stepped together; so their curves over *updates* tell
+whether they learn alike. Ours by PPO is the low-level stage as it trains for commands, on 256 simulations.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+#: Shares of the training time at which contestants are judged.
+MARKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)
+
+#: Of the SACs: simulations, transitions per update, steps with random actions, room in the replay, hidden layers.
+COUNT, BATCH, RANDOM_STEPS, REPLAY, HIDDEN = 8, 256, 4000, 1_000_000, (256, 256)
+
+
+class Clock:
+    """Training time, which stands still while a policy is judged, and the scores at its marks.
+
+    It runs from the first time that it is asked whether it is over: imports and building do not count, compiling does.
+
+    Args:
+        seconds: of training in all.
+    """
+
+    def __init__(self, seconds: float):
+        from speed_tracking import Judge
+
+        self.seconds, self.judge, self.curve = seconds, Judge(), []
+        self.start, self.judging_s = None, 0.0
+
+    def elapsed(self) -> float:
+        """Training time so far, s."""
+        return time.perf_counter() - self.start - self.judging_s
+
+    def over(self, act, steps: int, updates: int) -> bool:
+        """Judge ``act`` if a mark was passed; whether the last one was."""
+        if self.start is None:
+            self.start = time.perf_counter()
+        elapsed = self.elapsed()
+        if elapsed >= MARKS[len(self.curve)] * self.seconds:
+            row = {"wall_s": elapsed, "steps": steps, "updates": updates} | self.judge(act)
+            # Marks that were passed at once, as while compiling, have the same score.
+            while len(self.curve) < len(MARKS) and elapsed >= MARKS[len(self.curve)] * self.seconds:
+                self.curve.append(row)
+            self.judging_s = time.perf_counter() - self.start - elapsed
+        return len(self.curve) == len(MARKS)
+
+
+def our_ppo(seed: int, clock: Clock) -> None:
+    """The low-level stage at this task alone."""
+    import jax.numpy as jnp
+
+    from reinfer.control.demands import CRITIC_INPUTS
+    from reinfer.control.ppo import mean_action
+    from reinfer.stages.low_level import LowLevelConfig, LowLevelStage
+    from speed_tracking import BODY, SpeedTracking
+
+    # Schedules run with the share of the time that is over, in parts of a million.
+    stage = LowLevelStage(LowLevelConfig(body=BODY, timing="stock", seed=seed, iterations=1_000_000))
+    stage.exercise = SpeedTracking(stage.simulation)
+    state, iteration, done = stage.init(), 0, 0
+    stage.begin(0)
+
+    def act(observation):
+        learner = state.learner
+        return mean_action(learner.networks, learner.moments, jnp.pad(observation, ((0, 0), (0, CRITIC_INPUTS))))
+
+    updates = stage.config.epochs * stage.config.minibatches
+    while not clock.over(act, done * stage.steps_per_iteration, done * updates):
+        state, _ = stage.iterate(state, iteration)
+        progress = min(1.0, clock.elapsed() / clock.seconds)
+        iteration, done = max(iteration + 1, int(progress * stage.iterations)), done + 1
+
+
+def our_sac(seed: int, clock: Clock) -> None:
+    """``control.sac``, batches drawn on the host."""
+    from functools import partial
+
+    import jax
+    import numpy as np
+
+    from reinfer.control.sac import Batch, Hyperparameters, init_sac, mean_action, sample_action, update
+    from reinfer.control.transitions import add_transitions, empty_transitions
+
+    track, rng = begun(seed), np.random.default_rng([seed, 1])
+    actions = track.simulation.action_size
+    hyper = Hyperparameters(target_entropy=-float(actions))
+    explore, greedy = jax.jit(lambda key, policy, rows: sample_action(key, policy, rows)[0]), jax.jit(mean_action)
+
+    @partial(jax.jit, donate_argnames="state")
+    def learn(key, state, batches):
+        def step(state, given):
+            return update(given[0], state, given[1], hyper)[0], None
+
+        return jax.lax.scan(step, state, (jax.random.split(key, COUNT), batches))[0]
+
+    state = init_sac(jax.random.key(seed), track.observation_size, actions, HIDDEN, temperature=1.0)
+    replay = empty_transitions(REPLAY, track.observation_size, actions)
+    steps, updates, present = 0, 0, track.observation()
+
+    def act(observation):
+        return greedy(state.policy, observation)
+
+    while not clock.over(act, steps, updates):
+        key = jax.random.fold_in(jax.random.key(seed), steps)
+        action = rng.uniform(-1.0, 1.0, (COUNT, actions)).astype(np.float32)
+        if steps >= RANDOM_STEPS:
+            action = np.asarray(explore(key, state.policy, present))
+        reward, fallen = track.step(action)
+        following = track.observation()
+        discounts = np.full(COUNT, hyper.discount, np.float32)
+        replay = add_transitions(replay, Batch(present, action, reward, following, fallen, discounts))
+        _, inputs = track.renew(rng, fallen, track.inputs())
+        present, steps = inputs[:, : track.observation_size], steps + COUNT
+        if steps > RANDOM_STEPS:
+            rows = rng.integers(0, replay.stored, (COUNT, BATCH))
+            batches = Batch(*(leaf[rows] for leaf in replay.batch))
+            state = learn(jax.random.fold_in(key, 1), state, batches)
+            updates += COUNT
+
+
+def begun(seed: int):
+    """``COUNT`` simulations at the task."""
+    import numpy as np
+
+    from reinfer.bodies import robot
+    from reinfer.simulation import BatchSimulation
+    from speed_tracking import BODY, SpeedTracking
+
+    track = SpeedTracking(BatchSimulation(robot(BODY, "stock"), COUNT))
+    track.start(np.random.default_rng(seed))
+    return track
+
+
+def peer_sac(make, seed: int, clock: Clock) -> None:
+    """A SAC with the interface of Stable-Baselines3."""
+    from speed_peers import Referee, TrackingEnvironment
+
+    model = make(
+        "MlpPolicy",
+        TrackingEnvironment(begun(seed), seed),
+        batch_size=BATCH,
+        buffer_size=REPLAY,
+        learning_starts=RANDOM_STEPS,
+        train_freq=1,
+        gradient_steps=COUNT,
+        policy_kwargs={"net_arch": list(HIDDEN)},
+        seed=seed,
+    )
+    # Far more steps than there is time for: the referee ends it.
+    model.learn(10**9, callback=Referee(clock))
+
+
+def stable_baselines3(seed: int, clock: Clock) -> None:
+    """Stable-Baselines3's."""
+    from stable_baselines3 import SAC
+
+    peer_sac(lambda *given, **settings: SAC(*given, device="cpu", **settings), seed, clock)
+
+
+def sbx(seed: int, clock: Clock) -> None:
+    """SBX's."""
+    from sbx import SAC
+
+    peer_sac(SAC, seed, clock)
+
+
+CONTESTANTS = {"our PPO": our_ppo, "our SAC": our_sac, "sb3 SAC": stable_baselines3, "sbx SAC": sbx}
+
+
+def measure(minutes: float, peer_python: str, seeds: int, work: Path) -> dict:
+    """Curves of all contestants, ``minutes`` of training each; those that ``work`` holds already are not repeated."""
+    work.mkdir(parents=True, exist_ok=True)
+    found = {"minutes": minutes, "seeds": seeds, "contestants": {name: [] for name in CONTESTANTS}}
+    for seed in range(seeds):
+        for name in CONTESTANTS:
+            output = work / f"{name.replace(' ', '-')}-seed{seed}-{minutes:g}min.json"
+            if not output.exists():
+                python = sys.executable if name.startswith("our") else peer_python
+                line = [python, str(HERE / "speed_wallclock.py"), name, str(minutes), str(seed), str(output)]
+                subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+            result = json.loads(output.read_text())
+            found["contestants"][name].append(result)
+            last = result["curve"][-1]
+            print(f"wallclock {name} seed {seed}: error {last['error']:.3f}, {last['updates']} updates", flush=True)
+    return found
+
+
+def main(name: str, minutes: float, seed: int, output: Path) -> None:
+    """Train and judge one contestant; the file appears when it is complete."""
+    from speed_worker import peak_mib, versions
+
+    clock = Clock(60.0 * minutes)
+    CONTESTANTS[name](seed, clock)
+    result = {"seed": seed, "curve": clock.curve, "peak_mib": peak_mib(), "versions": versions()}
+    partial = output.with_suffix(".partial")
+    partial.write_text(json.dumps(result, indent=1) + "\n")
+    partial.replace(output)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))

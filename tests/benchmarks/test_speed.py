@@ -1,0 +1,175 @@
+"""The races behind the claims of speed: turns, pairs, what is compared, and the page that shows it."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reinfer.bodies import robot
+from reinfer.simulation import BatchSimulation
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+NOISY = """
+import sys
+def build(name, log):
+    def work():
+        print("chatter")
+        with open(log, "a") as file:
+            file.write(name)
+        return 3
+    return work
+def broken():
+    sys.exit("no such engine")
+CONTESTANTS = {"noisy": build, "broken": broken}
+"""
+
+
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+@pytest.fixture
+def module(tmp_path):
+    (tmp_path / "noisy_engine.py").write_text(NOISY)
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+def test_contestants_take_turns_and_may_print(tmp_path, module):
+    from race import Contestant, race
+
+    log = tmp_path / "log"
+    entries = {
+        name: Contestant("noisy_engine", "noisy", {"name": name, "log": str(log)}, environment=module) for name in "ab"
+    }
+    found = race(entries, seconds=0.0, rounds=3)
+    # One warm-up each, then one call per slice.
+    assert log.read_text() == "ab" + "ab" * 3
+    assert all(len(part["rates"]) == 3 and part["rate"]["median"] > 0 for part in found.values())
+
+
+def test_a_contestant_that_ends_early_is_named_with_what_it_said(module):
+    from race import Contestant, race
+
+    with pytest.raises(RuntimeError, match=r"(?s)noisy_engine broken .*no such engine"):
+        race({"a": Contestant("noisy_engine", "broken", {}, environment=module)}, seconds=0.0, rounds=1)
+
+
+def test_ratios_pair_what_ran_in_the_same_round():
+    from race import ratio
+
+    # The machine was half as fast in the second round, for both alike.
+    found = {"one": {"rates": [6.0, 3.0, 8.0]}, "other": {"rates": [3.0, 1.5, 2.0]}}
+    assert ratio(found, "one", "other") == {"median": 2.0, "low": 2.0, "high": 4.0}
+
+
+def test_peers_step_the_same_physics_as_ours():
+    import mujoco
+
+    from speed_physics import BODIES, gymnasium_model
+
+    for body in BODIES:
+        ours, theirs = robot(body, "stock").model(), gymnasium_model(body)
+        assert ours.opt.timestep == theirs.opt.timestep and ours.opt.integrator == theirs.opt.integrator
+        simulation = BatchSimulation(robot(body, "stock"), 1, threads=1)
+        data = mujoco.MjData(theirs)
+        data.qpos[:], data.qvel[:] = simulation.qpos[0], simulation.qvel[0]
+        data.ctrl[:] = 0.5
+        simulation.step(np.full((1, theirs.nu), 0.5))
+        mujoco.mj_step(theirs, data, robot(body, "stock").frame_skip)
+        np.testing.assert_array_equal(simulation.qpos[0], data.qpos)
+
+
+def test_who_stands_still_tracks_no_speed():
+    from speed_tracking import Judge
+
+    judge = Judge()
+    found = judge(lambda rows: np.zeros((len(rows), judge.track.simulation.action_size)))
+    assert 0.9 < found["error"] < 1.1 and found["fallen"] == 0.0 and found["reward"] < 0.1
+
+
+def test_time_limits_and_falls_start_over_with_another_speed():
+    from speed_tracking import SpeedTracking
+
+    track = SpeedTracking(BatchSimulation(robot("half_cheetah", "stock"), 3, threads=1))
+    rng = np.random.default_rng(0)
+    track.start(rng)
+    asked, present = track.commands.target.copy(), track.inputs()
+    track.age[:] = 0, track.episode_steps, 0
+    over, fresh = track.renew(rng, np.array([True, False, False]), present)
+    assert over.tolist() == [True, True, False]
+    assert (track.commands.target != asked).tolist() == [True, True, False]
+    np.testing.assert_array_equal(fresh[2], present[2])
+    np.testing.assert_array_equal(fresh, track.inputs())
+
+
+def test_the_clock_stands_still_while_judging(monkeypatch):
+    import speed_tracking
+    import speed_wallclock
+
+    now = [0.0]
+
+    def judge(act):
+        now[0] += 100.0
+        return {"error": act}
+
+    monkeypatch.setattr(speed_wallclock.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(speed_tracking, "Judge", lambda: judge)
+    clock = speed_wallclock.Clock(64.0)
+    now[0] = 7.0  # imports
+    assert not clock.over("early", 0, 0) and clock.curve == []
+    now[0] += 5.0  # past the marks of 1, 2 and 4 s
+    assert not clock.over("first", 10, 1)
+    assert [row["wall_s"] for row in clock.curve] == [5.0] * 3 and now[0] == 112.0
+    assert clock.elapsed() == 5.0
+    now[0] += 59.0
+    assert clock.over("last", 20, 2)
+    assert len(clock.curve) == len(speed_wallclock.MARKS) and clock.curve[-1]["error"] == "last"
+
+
+def test_the_page_shows_ratios_and_where_they_come_from():
+    from speed_section import speed_lines
+
+    machine = {"processor": "CPU X", "cores": 2, "system": "Linux", "python": "3.11", "load_before": 0.1}
+    spread = {"median": 2.5, "low": 2.0, "high": 3.0}
+
+    def who(rate):
+        return {"rate": {"median": rate}, "versions": {"jax": "1.2"}, "compile_s": 4.0}
+
+    contestants = {"ours": who(100.0), "sb3, one thread": who(40.0), "sbx": who(50.0)}
+    part = {"updates_per_call": 64, "best_sb3": "sb3, one thread", "contestants": contestants}
+    part["ratio"] = {"sb3": spread, "sbx": spread}
+    runs = [{"curve": [{"wall_s": 0, "updates": 0, "steps": 0, "error": 1.0}, {"wall_s": 60, "updates": 80, "steps": 90, "error": 0.0}]}]  # fmt: skip  # noqa: E501
+    found = {
+        "sac": {"command": "python x", "machine": machine, "found": {"256 x 256": part}},
+        "wallclock": {
+            "command": "python y",
+            "machine": machine,
+            "found": {"minutes": 1, "seeds": 1, "contestants": {"our SAC": runs, "our PPO": runs}},
+        },
+    }
+    page = "\n".join(speed_lines(json.loads(json.dumps(found))))
+    assert "| 256 x 256 | 64 | 100 | 40 (one thread) | 50 | 2.50 (2.00 to 3.00) | >= 2 |" in page
+    assert "`python x` on CPU X, 2 cores, Linux, Python 3.11, load before 0.1; jax 1.2." in page
+    assert "| our SAC | 87.5 % | 75.0 % | 50.0 % | 0.0 % | 90 | 80 |" in page
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["fast"], "PART: fast is not allowed"),
+        (["wallclock"], "--minutes"),
+        (["toy", "--seconds", "0"], "--seconds: 0.0 is not allowed"),
+        (["sac", "--peer-python", "/nowhere"], "--peer-python: '/nowhere'"),
+    ],
+)
+def test_a_wrong_command_line_says_so(line, said, monkeypatch, capsys):
+    import speed
+
+    monkeypatch.setattr(sys, "argv", ["speed.py", *line])
+    with pytest.raises(SystemExit) as ended:
+        speed.parse()
+    assert ended.value.code == 2 and said in capsys.readouterr().err
