@@ -141,7 +141,7 @@ def median_at(runs: list[dict], axis: str, place: float) -> float:
 
 def toy_lines(found: dict) -> list[str]:
     """The toy's meta-training and starting up."""
-    starts = ", ".join(f"`{name}` {value['median']:.1f} s" for name, value in found["start_s"].items())
+    starts = ", ".join(f"`{name}` {value['median']:.2f} s" for name, value in found["start_s"].items())
     return [
         "### Toy and start",
         "",
