@@ -24,11 +24,11 @@ HARD = replace(
     PRESETS["hopper"],
     kinds=("goal", "velocity", "jump"),
     device="gpu",
-    simulations=128,
-    horizon=64,
+    simulations=64,
+    horizon=32,
     hidden=16,
     episode_s=6.0,
-    iterations=100,
+    iterations=75,
     calibration_rounds=0,
 )
 
@@ -128,7 +128,7 @@ def test_it_learns_and_a_run_that_died_resumes_to_the_same_bytes(stage, tmp_path
     iterate = stage.iterate
 
     def die(state, iteration):
-        if iteration == 80:
+        if iteration == 60:
             raise KeyboardInterrupt
         return iterate(state, iteration)
 
