@@ -20,7 +20,7 @@ demo: setup
 	$(BIN)/reinfer demo
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests
 
 # The site is build/site/index.html; building and reading it need no network.
 docs: setup

@@ -1,10 +1,11 @@
-"""Evaluate the shipped models with reinfer's own commands and write docs/results.md and the README's table.
+"""Evaluate the shipped models with reinfer's own commands and write docs/results.md, docs/scale.md and the README's
+table.
 
 python benchmarks/results.py           (about 12 minutes on 2 cores)
 python benchmarks/results.py NAME...   only those commands, e.g. toy_seed0 transfer_standard
 python benchmarks/results.py --pages   only rewrite the pages from the figures of the last evaluation
 
-No number in either page is typed: all come from docs/results/*.json, which the named commands printed.
+No number in these pages is typed: all come from docs/results/*.json, which the named commands printed.
 """
 
 import json
@@ -16,9 +17,13 @@ from comparison_section import comparison_lines
 from evaluations import COMMANDS, MULTI, PUBLISHED, RESULTS, ROOT, SEEDS, evaluate, load, missing
 from process_section import process_lines
 from robustness_section import randomisation_lines, robustness_lines
+from scale_page import scale_page
 from speed_section import speed_lines
 from training_section import all_families, trained
 from transfer_section import changes, transfers
+
+#: What docs/scale.md rests on.
+SCALE = ("speed", "seeds", "training")
 
 BEGIN, END = "<!-- results: written by benchmarks/results.py -->", "<!-- end of results -->"
 
@@ -141,8 +146,10 @@ def readme_table() -> str:
 
 
 def write_pages() -> None:
-    """docs/results.md and the README's block."""
+    """docs/results.md, docs/scale.md once all that it rests on was measured, and the README's block."""
     (ROOT / "docs" / "results.md").write_text(page())
+    if all((RESULTS / f"{name}.json").exists() for name in SCALE):
+        (ROOT / "docs" / "scale.md").write_text(scale_page(*map(load, SCALE)))
     readme = (ROOT / "README.md").read_text()
     before, _, rest = readme.partition(BEGIN)
     (ROOT / "README.md").write_text(before + readme_table() + rest.partition(END)[2])

@@ -158,17 +158,16 @@ def toy_lines(found: dict) -> list[str]:
 
 def scaling_lines(found: dict) -> list[str]:
     """How ours grows."""
-    rows = found["physics"]
-    heads = " | ".join(str(row["count"]) for row in rows)
-    cells = " | ".join(f"{row['steps_per_s']['median']:,.0f}" for row in rows)
     return [
         "### Scaling",
         "",
         f"Control steps per second of the {found['body']}, with outcome, by number of simulations:",
         "",
-        f"| {heads} |",
-        "|---" * len(rows) + "|",
-        f"| {cells} |",
+        *rates_table(found["physics"]),
+        "",
+        "The same of the whole hierarchy, which infers and solves a task per robot ([what follows](scale.md)):",
+        "",
+        *rates_table(found["hierarchy"]),
         "",
         "Cold fits of the Dirichlet-process mixture:",
         "",
@@ -176,3 +175,10 @@ def scaling_lines(found: dict) -> list[str]:
         "|---" * 3 + "|",
         *(f"| {row['points']:,} | {row['components']} | {row['seconds']['median']:.2f} |" for row in found["mixture"]),
     ]
+
+
+def rates_table(rows: list[dict]) -> list[str]:
+    """Control steps per second by how many there are."""
+    heads = " | ".join(str(row["count"]) for row in rows)
+    cells = " | ".join(f"{row['steps_per_s']['median']:,.0f}" for row in rows)
+    return [f"| {heads} |", "|---" * len(rows) + "|", f"| {cells} |"]

@@ -173,3 +173,41 @@ def test_a_wrong_command_line_says_so(line, said, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         speed.parse()
     assert ended.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_the_page_on_scale_follows_from_what_was_measured():
+    from scale_page import scale_page, step_time
+
+    # 2 ms, and 10 microseconds for each robot.
+    robots = [
+        {"count": n, "steps_per_s": {"median": n / (2e-3 + 1e-5 * n)}, "peak_mib": 500.0 + 0.5 * n}
+        for n in (1, 10, 100, 1000)
+    ]
+    np.testing.assert_allclose(step_time(robots), (2e-3, 1e-5))
+    machine = {"processor": "CPU X", "cores": 2}
+    toy = {"preset": "default", "updates_per_s": {"median": 20.0}, "iteration_s": 6.5, "first_iteration_s": 56.5}
+    scaling = {
+        "body": "half_cheetah",
+        "control_dt_s": 0.02,
+        "hierarchy": robots,
+        "mixture": [{"points": 8192, "components": 8, "seconds": {"median": 0.25}}],
+    }
+    speed = {"toy": {"found": toy}, "scaling": {"found": scaling, "machine": machine}}
+    training = {
+        name: {"seconds": seconds}
+        for name, seconds in {
+            "toy/seed0": 150.0,
+            "toy/seed1": 170.0,
+            "half_cheetah/low": 180.0,
+            "hopper/low": 840.0,
+        }.items()
+    }
+    page = scale_page(speed, {"seeds": 8, "ratio": 4.0}, training)
+    # 50 s before the first update; 160 tasks each; 625 updates at 20 per second.
+    assert "| 100,000 | 625 | 81.2 s |" in page
+    # A machine has 18 ms for its robots: 1800 of them. Half a MiB each.
+    assert "| 100,000 (extrapolated) | 1 s | 49 GiB | 56 |" in page
+    assert "| 10 | 12 ms |" not in page and "| 1,000 | 12 ms | 1,000 MiB | 1 |" in page
+    # Alone 160 s, eight at once 80 s each.
+    assert "| 10 | 26.7 min | 13.3 min | 30 min | 2.33 h |" in page
+    assert "| 8,192 | 8 | 250 ms |" in page

@@ -55,7 +55,7 @@ def test_resuming_after_death_ends_in_the_same_bytes(tmp_path, monkeypatch):
 
 
 def test_seeds_in_one_program_do_what_they_do_alone(tmp_path):
-    """From the same state: over iterations rounding is amplified, by rollouts and wherever a gradient is next to nothing."""
+    """From the same state: rounding is amplified by rollouts and wherever a gradient is next to nothing."""
     stage = many(ToyStage)(with_seeds(dataclasses.replace(TINY, seed=1), 2))
     states = stage.init()
     for iteration in range(2):

@@ -69,7 +69,7 @@ class PeeksAtPadding(ToyPolicyAgent):
 
     def __init__(self, tasks):
         super().__init__(FilterAgent())
-        self.hint = jnp.asarray(tasks.target) * 1e-6
+        self.form, self.hint = None, jnp.asarray(tasks.target) * 1e-6
 
     def decide(self, parameters, window, situation):
         decision = super().decide(parameters, window, situation)

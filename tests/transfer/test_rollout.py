@@ -189,7 +189,7 @@ def test_sub_goal_is_where_the_toy_would_be():
         action = filter_agent.act(action_state, belief)
         action_state = toy.step(action_state, action)
         expected = action_state[:, 0], action_state[:, 3]
-        decision = ToyPolicyAgent(filter_agent, steps).decide((), window, situation)
+        decision = ToyPolicyAgent(filter_agent, steps).decide(filter_agent, window, situation)
         wanted = np.where(decision.kind == GOAL, *expected)
         np.testing.assert_allclose(decision.target, wanted, rtol=1e-5)
     with pytest.raises(ValueError, match="toy_steps: 0"):

@@ -36,6 +36,9 @@ class FilterAgent:
     body = Toy1d()
     layout = LINE_ROWS
 
+    def __init_subclass__(cls):
+        _without_leaves(cls)
+
     def __init__(self, tolerance: float = 0.02, grid: int = 300):
         limits = ((0.5, 3.0), (0.5, 3.0), (0.2, 25.0), (0.2, 25.0))
         sign = jnp.array([1.0, -1.0, 1.0, -1.0])
@@ -62,6 +65,14 @@ class FilterAgent:
         target = jnp.take_along_axis(belief.target, likely, axis=-1)
         u = jnp.where(likely >= 2, (target - task_state[:, :1]) / 0.5, target / 5.0)
         return jnp.clip(u, -1.0, 1.0)
+
+
+def _without_leaves(double: type) -> None:
+    """Let programs be compiled for each object of ``double`` by itself."""
+    jax.tree_util.register_pytree_node(double, lambda agent: ((), agent), lambda agent, _: agent)
+
+
+_without_leaves(FilterAgent)
 
 
 def point_body() -> SimpleNamespace:

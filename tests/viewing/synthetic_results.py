@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from synthetic_rollouts import rollout
@@ -21,6 +22,10 @@ class NaiveToy:
     width, body, layout = 32, Toy1d(), LINE_ROWS
     params = SimpleNamespace(prior=standard_normal_prior(4, 4))
 
+    def keeping(self):
+        """It forgets nothing."""
+        return self
+
     def infer(self, window, forget=False):
         """Beliefs whose latent is (x, vx, reward, x') of the last row."""
         latent = window.rows[:, -1, :4]
@@ -29,6 +34,9 @@ class NaiveToy:
     def act(self, state, belief):
         """Full speed."""
         return jnp.ones((len(state), 1))
+
+
+jax.tree_util.register_static(NaiveToy)
 
 
 def played(seeds: int = 2, steps: int = 120) -> tuple[Contest, list[Contestant]]:

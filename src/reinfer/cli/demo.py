@@ -131,8 +131,9 @@ def model_references(options: DemoOptions) -> list[str]:
 
 def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
     """Figures and videos as files, and the evidence for the report."""
-    from reinfer.cli.plot import latent_map
+    from reinfer.cli.plot import on_latent_map
     from reinfer.viewing.belief import belief_figure
+    from reinfer.viewing.latent import latent_figure
     from reinfer.viewing.reporting import Evidence
     from reinfer.viewing.reporting.clips import draw_clips
     from reinfer.viewing.stride import stride_figure
@@ -145,9 +146,9 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
     for name, draw in (("tracks", tracks_figure), ("belief", belief_figure), ("stride", stride_figure)):
         save_figure(draw(records), folder / f"{name}.png")
         progress.advance(task)
-    latent = []
+    latent, shown = [], on_latent_map(contestants[0].toy, records[:1])
     for method in ("pca", "tsne"):
-        latent.append(latent_map(contestants[0].toy, records[:1], methods=(method,)))
+        latent.append(latent_figure(**shown, methods=(method,)))
         save_figure(latent[-1], folder / f"latent_{method}.png")
         progress.advance(task)
     task = _begin(progress, "videos", total=len(_CLIPS) * frame_count(records[0], _CLIP_S))

@@ -140,19 +140,20 @@ def _latent(options: LatentOptions):
     from reinfer.cli.records import load_records
     from reinfer.inference.agent import ToyAgent
     from reinfer.runs.directory import resolve
+    from reinfer.viewing.latent import latent_figure
 
     agent = ToyAgent.load(resolve(options.model))
     records = load_records(options.records) if options.records else []
-    return latent_map(agent, records, options.seed, options.tasks)
+    return latent_figure(**on_latent_map(agent, records, options.seed, options.tasks))
 
 
-def latent_map(agent, records, seed: int = 0, tasks: int = 400, methods=("pca", "tsne")):
-    """The latent map of a toy agent, with the robot's latents of ``records`` (all made with it) on top."""
+def on_latent_map(agent, records, seed: int = 0, tasks: int = 400) -> dict:
+    """What ``viewing.latent.latent_figure`` shows of a toy agent, with a robot's latents of its ``records`` on top."""
     import numpy as np
 
     from reinfer.runs import random
     from reinfer.tasks import Tasks
-    from reinfer.viewing.latent import components_of, latent_figure
+    from reinfer.viewing.latent import components_of
     from reinfer.viewing.latent_points import record_latents, toy_latents
 
     latents, toy_tasks = toy_latents(agent, random.key(seed, "latent map"), tasks)
@@ -164,7 +165,7 @@ def latent_map(agent, records, seed: int = 0, tasks: int = 400, methods=("pca", 
         on_top["guest_tasks"] = Tasks(*(np.concatenate(part) for part in parts))
     prior = getattr(agent.params, "prior", None)
     components = None if prior is None else components_of(prior)
-    return latent_figure(latents, toy_tasks, components, methods=methods, **on_top)
+    return {"latents": latents, "tasks": toy_tasks, "components": components, **on_top}
 
 
 def _of_records(kind: str, options: RecordOptions):

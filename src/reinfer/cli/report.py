@@ -55,9 +55,10 @@ def gather(options: ReportOptions, made_by: str) -> list:
     Raises ArtifactError on anything missing or damaged, or if nothing is named.
     """
     from reinfer.cli.info import describe
-    from reinfer.cli.plot import latent_map, score_of
+    from reinfer.cli.plot import on_latent_map, score_of
     from reinfer.inference.agent import ToyAgent
     from reinfer.runs.directory import resolve
+    from reinfer.viewing.latent import latent_figure
     from reinfer.viewing.progress import METRICS_FILE, read_progress
     from reinfer.viewing.reporting import Evidence
 
@@ -69,7 +70,8 @@ def gather(options: ReportOptions, made_by: str) -> list:
     if toys:
         agent = ToyAgent.load(resolve(toys[0].reference))
         guests = robots[0].records[:1] if _first_toy_of(robots[0].contest) == agent.sha256 else []
-        shared["latent"] = tuple(latent_map(agent, guests, methods=(method,)) for method in ("pca", "tsne"))
+        shown = on_latent_map(agent, guests)
+        shared["latent"] = tuple(latent_figure(**shown, methods=(method,)) for method in ("pca", "tsne"))
         shared["toy_model"] = toys[0].reference
         found["toy"] = found["toy"] or _judge_toy(agent)
     named = [named for group in sources.models.values() for named in group]

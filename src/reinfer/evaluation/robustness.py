@@ -5,6 +5,8 @@ present speed (``travel``), the body does not go quite where it should (``proces
 or of the reward is not exact (``observation_noise``, ``reward_noise``).
 """
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,13 +40,14 @@ def shifts() -> list[tuple[str, float, Shift]]:
     return every + [(n, level, NOMINAL._replace(**{n: level})) for n, levels in LEVELS.items() for level in levels]
 
 
+@jax.tree_util.register_dataclass
+@dataclass
 class ToldController:
     """Comparator that is TOLD the tasks (N,) and the travel: what a shift costs whoever has nothing to find out."""
 
+    tasks: Tasks
+    travel: jax.Array
     width, body, layout = 1, Toy1d(), LINE_ROWS
-
-    def __init__(self, tasks: Tasks, travel):
-        self.tasks, self.reach_m = tasks, TIME_STEP_S * MAX_SPEED_MPS * jnp.asarray(travel)
 
     def infer(self, window, forget: bool | None = None) -> Belief:
         """The truth, whatever was seen."""
@@ -57,7 +60,8 @@ class ToldController:
         family, target = most_likely(belief)
         away = target - state[:, CHANNELS.index("x")]
         is_goal = jnp.asarray(FAMILY_KIND)[family] == GOAL
-        return jnp.where(is_goal, away / self.reach_m, target / MAX_SPEED_MPS)[:, None]
+        reach_m = TIME_STEP_S * MAX_SPEED_MPS * self.travel
+        return jnp.where(is_goal, away / reach_m, target / MAX_SPEED_MPS)[:, None]
 
 
 def evaluate_robustness(agents: list[ToyAgent], seed: int = 0) -> list[dict]:

@@ -65,34 +65,35 @@ def play_toy(
     ``key`` draws the starts, and the noise. States and rewards returned are the true ones; ``reward`` is that of
     ``tasks`` or another of its kind.
     """
-    toy, layout = agent.body, agent.layout
-    count = tasks.count
     tasks = Tasks(*map(jnp.asarray, tasks))
-
-    @partial(jax.jit, static_argnums=1)
-    def play(start, steps, keys):
-        def step(carry, key):
-            state, seen, window = carry
-            belief = agent.infer(window)
-            action = agent.act(seen, belief)
-            if shift is None:
-                reached = toy.step(state, action)
-                shown, gained = reached, reward(tasks, reached)
-                told = gained
-            else:
-                of_process, of_sight, of_reward = jax.random.split(key, 3)
-                reached = toy.step(state, action, of_process, Variation(shift.travel, shift.process_noise))
-                gained = reward(tasks, reached)
-                shown = _blurred(reached, shift.observation_noise, of_sight, toy.channels)
-                told = gained + shift.reward_noise * jax.random.normal(of_reward, gained.shape)
-            carry = (reached, shown, append(window, seen, told, shown, layout=layout))
-            return carry, ToyEpisodes(state, action, gained, belief, agent.infer(window, forget=False).latent)
-
-        begin = (start, start, empty_window(count, agent.width, layout))
-        return jax.lax.scan(step, begin, keys, length=steps)[1]
-
     keys = None if shift is None else jax.random.split(jax.random.fold_in(key, 1), steps)
-    return play(toy.reset(key, (count,)), steps, keys)
+    return _play(agent, tasks, agent.body.reset(key, (tasks.count,)), keys, shift, steps, reward)
+
+
+@partial(jax.jit, static_argnames=("steps", "reward"))
+def _play(agent: ToyAgent, tasks: Tasks, start, keys, shift: Shift | None, steps: int, reward: Callable):
+    """The episodes of ``play_toy`` from states ``start`` (N, C)."""
+    toy, layout = agent.body, agent.layout
+
+    def step(carry, key):
+        state, seen, window = carry
+        belief = agent.infer(window)
+        action = agent.act(seen, belief)
+        if shift is None:
+            reached = toy.step(state, action)
+            shown, gained = reached, reward(tasks, reached)
+            told = gained
+        else:
+            of_process, of_sight, of_reward = jax.random.split(key, 3)
+            reached = toy.step(state, action, of_process, Variation(shift.travel, shift.process_noise))
+            gained = reward(tasks, reached)
+            shown = _blurred(reached, shift.observation_noise, of_sight, toy.channels)
+            told = gained + shift.reward_noise * jax.random.normal(of_reward, gained.shape)
+        carry = (reached, shown, append(window, seen, told, shown, layout=layout))
+        return carry, ToyEpisodes(state, action, gained, belief, agent.infer(window, forget=False).latent)
+
+    begin = (start, start, empty_window(len(start), agent.width, layout))
+    return jax.lax.scan(step, begin, keys, length=steps)[1]
 
 
 def _blurred(state, deviation, key, channels):
@@ -164,7 +165,8 @@ def _mixture_report(agent: ToyAgent, seed: int, wanted: bool) -> dict:
     if not (wanted and active.any()):
         return dict.fromkeys(keys)
     tasks = Tasks(*map(np.asarray, agent.body.tasks.sample(random.key(seed, "mixture tasks"), (MIXTURE_TASKS,))))
-    latent = play_toy(agent, tasks, random.key(seed, "mixture"), MIXTURE_STEPS).latent[MIXTURE_ROWS:]
-    share = np.asarray(responsibilities(latent.reshape(-1, latent.shape[-1]), prior))[:, active]
+    episodes = play_toy(agent.keeping(), tasks, random.key(seed, "mixture"), MIXTURE_STEPS)
+    latent = episodes.latent[MIXTURE_ROWS:]
+    share = np.asarray(jax.jit(responsibilities)(latent.reshape(-1, latent.shape[-1]), prior))[:, active]
     share = share / np.maximum(share.sum(axis=-1, keepdims=True), 1e-30)
     return agreement(share, np.tile(tasks.family, len(latent)))

@@ -4,6 +4,8 @@ Architectures differ in their networks and agree on ``infer(params, window)`` an
 registers itself in ``ARCHITECTURES`` under the name its model file carries.
 """
 
+import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -148,6 +150,10 @@ class ToyAgent:
         self.width = stride * (self._functions.width if rows is None else rows)
         return self
 
+    def keeping(self) -> "ToyAgent":
+        """The same agent that never forgets: where tasks stay nothing is lost, and inference is faster."""
+        return copy.copy(self).remember(self.width // self.stride, False, self.stride)
+
     def infer(self, window: ContextWindow, forget: bool | None = None) -> Belief:
         """Beliefs (N,) after the rows of ``window``; pure, may be jitted. ``forget``: other than as agreed."""
         forget = self.forget if forget is None else forget
@@ -186,6 +192,25 @@ class ToyAgent:
         sizes = model.config["sizes"]
         if sizes.get("body", Toy1d.name) not in TOYS:
             raise ArtifactError(f"{folder}: toy {sizes['body']!r} is not known; allowed: {', '.join(TOYS)}")
-        template = jax.tree.map(np.asarray, ARCHITECTURES[name].template(sizes))
+        # Shapes are enough: nothing is drawn, nothing compiled.
+        shapes = jax.eval_shape(lambda: ARCHITECTURES[name].template(sizes))
+        template = jax.tree.map(lambda leaf: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape), shapes)
         params = trees.from_host(model.arrays, trees.signature(model.arrays), template, str(folder))
         return cls(name, jax.tree.map(jax.numpy.asarray, params), sizes, model.metrics, model.sha256)
+
+
+def _parameters_and_form(agent: ToyAgent):
+    """``params`` as leaves; the rest says what is computed, not with which numbers."""
+    form = (agent.architecture, json.dumps(agent.sizes, sort_keys=True), agent.width, agent.forget, agent.stride)
+    return (agent.params,), form
+
+
+def _agent_of(form, leaves) -> ToyAgent:
+    """What ``_parameters_and_form`` took apart; of metrics and digest nothing is left."""
+    architecture, sizes, width, forget, stride = form
+    agent = ToyAgent(architecture, *leaves, json.loads(sizes))
+    return agent.remember(width // stride, forget, stride)
+
+
+# An agent is an argument of compiled programs, which all agents of its form share: its weights are not built in.
+jax.tree_util.register_pytree_node(ToyAgent, _parameters_and_form, _agent_of)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import largest_target, trained_kinds
@@ -55,12 +56,21 @@ class Agent:
 
     ``name`` in reports; ``width``: rows of context it reads; ``layout`` of these rows; ``parameters``: a tree of arrays
     given back to ``decide``. They may be exchanged between episodes, their shapes kept, without compiling anew.
+    ``form``, if there is one (hashable): agents of one class and form decide alike but for their parameters, are equal,
+    and share compiled programs.
     """
 
     name: str
     width: int
     layout: RowLayout = LINE_ROWS
     parameters: Any = ()
+    form: Any = None
+
+    def __eq__(self, other) -> bool:
+        return self is other or (type(self) is type(other) and self.form is not None and self.form == other.form)
+
+    def __hash__(self) -> int:
+        return id(self) if self.form is None else hash((type(self), self.form))
 
     def decide(self, parameters, window: ContextWindow, situation: Situation) -> Decision:
         """Sub-goals of all N simulations; pure, compiled by the hierarchy."""
@@ -87,21 +97,24 @@ class ToyPolicyAgent(Agent):
             raise ValueError(f"toy_steps: {toy_steps} must be at least 1")
         self.toy, self.toy_steps = toy, toy_steps
         self.width, self.layout = toy.width, toy.layout
+        self.parameters = toy
+        self.form = (toy_steps, toy.width, toy.layout)
 
-    def decide(self, parameters, window: ContextWindow, situation: Situation) -> Decision:
+    def decide(self, parameters: "ToyAgent", window: ContextWindow, situation: Situation) -> Decision:
         """Sub-goals of the most likely family's kind; see the class."""
-        body, belief = self.toy.body, self.toy.infer(window)
+        body, belief = parameters.body, parameters.infer(window)
         place, target = most_likely(belief)
         kind = jnp.asarray(self.layout.kinds)[place]
-        reached = self.look_ahead(belief, situation.task_state)
+        reached = look_ahead(parameters, self.toy_steps, belief, situation.task_state)
         sub_goals = [body.sub_goal(known, reached, target) for known in body.reach]
         return Decision(kind, jnp.select([kind == known for known in body.reach], sub_goals), belief)
 
-    def look_ahead(self, belief: Belief, task_state) -> jax.Array:
-        """States (N, 6) in which the toy would be, from states (N, 6)."""
-        for _ in range(self.toy_steps):
-            task_state = self.toy.body.step(task_state, self.toy.act(task_state, belief))
-        return task_state
+
+def look_ahead(toy: "ToyAgent", toy_steps: int, belief: Belief, task_state) -> jax.Array:
+    """States (N, 6) in which ``toy`` would be after ``toy_steps`` steps, from states (N, 6)."""
+    for _ in range(toy_steps):
+        task_state = toy.body.step(task_state, toy.act(task_state, belief))
+    return task_state
 
 
 class OracleAgent(Agent):
@@ -114,7 +127,7 @@ class OracleAgent(Agent):
     width = 1
 
     def __init__(self, tasks: Tasks, families: int = LINE_FAMILIES):
-        self.families = families
+        self.families = self.form = families
         self.tell(tasks)
 
     def tell(self, tasks: Tasks) -> None:
@@ -136,11 +149,12 @@ class RandomAgent(Agent):
     width = 1
 
     def __init__(self, ranges: CommandRange, seed: int, families: int = LINE_FAMILIES):
-        self.ranges, self.seed, self.families = ranges, seed, families
+        self.ranges, self.families = ranges, families
+        self.parameters, self.form = np.uint32(seed), (ranges, families)
 
     def decide(self, parameters, window, situation) -> Decision:
         """A fresh draw for every simulation."""
-        kind_key, size_key = jax.random.split(random.key(self.seed, "random agent", situation.step))
+        kind_key, size_key = jax.random.split(random.key(parameters, "random agent", situation.step))
         shape = situation.task_state.shape[:1]
         kinds = trained_kinds(self.ranges)
         which = jnp.floor(len(kinds) * jax.random.uniform(kind_key, shape)).astype(int)
@@ -158,7 +172,7 @@ class ZeroAgent(Agent):
     width = 1
 
     def __init__(self, families: int = LINE_FAMILIES):
-        self.families = families
+        self.families = self.form = families
 
     def decide(self, parameters, window, situation) -> Decision:
         """Stand still."""

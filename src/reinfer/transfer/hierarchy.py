@@ -6,6 +6,7 @@ viewer all step this class.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -36,14 +37,6 @@ class Hierarchy:
 
     def __init__(self, simulation, low_level, agent, strides):
         self.simulation, self.low_level, self.agent, self.strides = simulation, low_level, agent, strides
-        self._decide = jax.jit(self._extend_and_decide)
-
-    def _extend_and_decide(self, parameters, window: ContextWindow, row, ended, due, situation: Situation):
-        """Decisions after the present row where a stride is under way; the row stays where one is due."""
-        extended = append(window, *row, where=ended, layout=self.agent.layout)
-        decision = self.agent.decide(parameters, extended, situation)
-        kept = jax.tree.map(lambda new, old: _where(due, new, old), extended, window)
-        return kept, decision
 
     def start(self, rng: np.random.Generator) -> None:
         """Put every simulation at the start of an episode: body at rest, empty context."""
@@ -81,7 +74,8 @@ class Hierarchy:
             self.elapsed.astype(np.int32),
             np.int32(self.step_index),
         )
-        self.window, decision = self._decide(self.agent.parameters, self.window, row, ended, due, situation)
+        given = (self.agent.parameters, self.window, row, ended, due, situation)
+        self.window, decision = _extend_and_decide(self.agent, *given)
         self.decision = decision = jax.device_get(decision)
         commands = clamp_commands(Commands(decision.kind, decision.target), self.state, self.low_level.ranges)
         inputs = StrideInputs(
@@ -127,6 +121,15 @@ class Hierarchy:
         self.reward = np.asarray(reward_of(self.state), float)
         self.elapsed = self.elapsed + moving
         self.step_index += 1
+
+
+@partial(jax.jit, static_argnames="agent")
+def _extend_and_decide(agent, parameters, window: ContextWindow, row, ended, due, situation: Situation):
+    """Decisions after the present row where a stride is under way; the row stays where one is due."""
+    extended = append(window, *row, where=ended, layout=agent.layout)
+    decision = agent.decide(parameters, extended, situation)
+    kept = jax.tree.map(lambda new, old: _where(due, new, old), extended, window)
+    return kept, decision
 
 
 def rollout(

@@ -24,7 +24,7 @@ from reinfer.runs.errors import ArtifactError
 from reinfer.runs.models import load_model, save_model
 from reinfer.tasks import CHANNELS, GOAL, VELOCITY
 from reinfer.tasks.families import FAMILY_KIND, KIND_COLUMN
-from reinfer.transfer.agents import LINE_FAMILIES, Agent, Decision, Situation, ToyPolicyAgent
+from reinfer.transfer.agents import LINE_FAMILIES, Agent, Decision, Situation, look_ahead
 from reinfer.transfer.strides import MAX_STRIDE
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ class Correction(NamedTuple):
     trusted: jax.Array
 
 
-def propose(toy_policy: ToyPolicyAgent, belief: Belief, task_state) -> Proposal:
-    """The toy's sub-goals of both kinds under ``belief`` in states (N, 6)."""
-    reached = toy_policy.look_ahead(belief, task_state)
+def propose(toy: "ToyAgent", toy_steps: int, belief: Belief, task_state) -> Proposal:
+    """The sub-goals of both kinds of ``toy`` under ``belief`` in states (N, 6), so many of its steps ahead."""
+    reached = look_ahead(toy, toy_steps, belief, task_state)
     log_probability = jnp.log(belief.family_probability + 1e-6)
     best = [jnp.where(kind == _KIND, log_probability, -jnp.inf).max(-1) for kind in (GOAL, VELOCITY)]
     return Proposal(jnp.clip(best[0] - best[1], -1.0, 1.0), reached[:, _X], reached[:, _VX])
@@ -145,7 +145,7 @@ class RelearnedAgent(Agent):
 
     Args:
         toy: the frozen toy agent, of toy1d: what is corrected are goals and velocities.
-        toy_steps: as in ``ToyPolicyAgent``.
+        toy_steps: toy steps per sub-goal.
         body: the robot it was learned on.
         ranges: of the low level it was learned with.
         correction: see there; the agent's ``parameters``.
@@ -157,7 +157,7 @@ class RelearnedAgent(Agent):
     def __init__(self, toy: "ToyAgent", toy_steps: int, body: BodyId, ranges: CommandRange, correction, sha256=""):
         if toy.layout != LINE_ROWS:
             raise ValueError(f"toy: an agent of {toy.body.name} cannot be corrected; only goals and velocities can")
-        self.toy_policy = ToyPolicyAgent(toy, toy_steps)
+        self.toy, self.toy_steps = toy, toy_steps
         self.width = toy.width
         self.body, self.ranges, self.sha256 = body, ranges, sha256
         self.parameters = correction
@@ -170,8 +170,8 @@ class RelearnedAgent(Agent):
 
     def consider(self, window: ContextWindow, situation: Situation):
         """Belief, the toy's proposal, and the ``features`` (N, F) of both."""
-        belief = self.toy_policy.toy.infer(window)
-        proposal = propose(self.toy_policy, belief, situation.task_state)
+        belief = self.toy.infer(window)
+        proposal = propose(self.toy, self.toy_steps, belief, situation.task_state)
         return belief, proposal, features(belief, proposal, window, situation, self.ranges)
 
     @classmethod
@@ -192,8 +192,8 @@ class RelearnedAgent(Agent):
         arrays = {f"moments/{n}": np.asarray(a) for n, a in zip(Moments._fields, learned.moments, strict=True)}
         arrays |= {"trusted": np.asarray(learned.trusted)}
         story = self.body.to_dict() | {
-            "toy_sha256": self.toy_policy.toy.sha256,
-            "toy_steps": self.toy_policy.toy_steps,
+            "toy_sha256": self.toy.sha256,
+            "toy_steps": self.toy_steps,
             "training": config,
         }
         save_model(

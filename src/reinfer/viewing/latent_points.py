@@ -19,7 +19,7 @@ def toy_latents(agent, key, count: int = 400, steps: int = 16) -> tuple[np.ndarr
     """
     task_key, start_key = jax.random.split(key)
     tasks = Tasks(*map(np.asarray, agent.body.tasks.sample(task_key, (count,))))
-    episodes = play_toy(agent, tasks, start_key, steps + 1)
+    episodes = play_toy(agent.keeping(), tasks, start_key, steps + 1)
     return np.asarray(episodes.latent[-1]), tasks
 
 
