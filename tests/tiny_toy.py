@@ -14,6 +14,7 @@ TINY = ToyConfig(
     behaviour_length=4,
     policy_episodes=2,
     policy_starts=2,
+    horizon=1,
     mixture_points=256,
     policy_from=0.3,
     mixture=MixtureConfig(max_components=6),

@@ -90,7 +90,7 @@ def test_an_agent_of_another_toy_learns_and_survives_export(body, actions, signs
     belief = agent.infer(empty_window(2, agent.width, agent.layout))
     assert np.all(np.sign(belief.target) == signs)
     assert agent.act(agent.body.reset(jax.random.key(0), (2,)), belief).shape == (2, actions)
-    found = evaluate_toy(agent, mixture=False)
+    found = evaluate_toy(agent.keeping(), mixture=False)
     assert found["n_tasks"] == 10 * len(signs) == 10 * len(found["return_by_family"]) and found["body"] == body
     assert found["purity"] is None
 
@@ -117,12 +117,12 @@ def test_unknown_architecture_is_refused(tmp_path):
 def test_quick_preset_learns_to_infer_and_to_act():
     stage = ToyStage(dataclasses.replace(PRESETS["quick"], seed=1))
     state = stage.init()
-    untrained = evaluate_toy(stage.agent(state))
+    untrained = evaluate_toy(stage.agent(state), mixture=False)
     for iteration in range(stage.iterations):
         state, metrics = stage.iterate(state, iteration)
     found = evaluate_toy(stage.agent(jax.block_until_ready(state)))
     assert untrained["return_mean"] < -150.0
-    assert found["return_mean"] > -60.0
-    assert found["class_accuracy_by_rows"]["5"] >= 0.9
-    assert found["target_error_by_rows"]["10"] < 0.15
+    assert found["return_mean"] > -20.0
+    assert found["class_accuracy_by_rows"]["5"] >= 0.95
+    assert found["target_error_by_rows"]["10"] < 0.05
     assert metrics["components"] > 1

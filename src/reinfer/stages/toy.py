@@ -396,6 +396,14 @@ class ToyStage(SeedStage):
 
 PRESETS = {
     "default": ToyConfig(),
-    "quick": ToyConfig(iterations=10, updates=100, mixture_points=4096),
+    "quick": ToyConfig(
+        iterations=8,
+        updates=100,
+        hidden=32,
+        decoder_hidden=32,
+        policy_hidden=32,
+        behaviour_episodes=64,
+        mixture_points=2048,
+    ),
     "toy3dof": ToyConfig(body="toy3dof", iterations=44),
 }
