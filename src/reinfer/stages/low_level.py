@@ -22,7 +22,6 @@ from reinfer.control.demands import CRITIC_INPUTS, Demand, Terms
 from reinfer.control.device_exercise import DeviceExercise
 from reinfer.control.exercise import Exercise
 from reinfer.control.low_level_policy import KIND, LowLevelPolicy
-from reinfer.control.networks import MLP
 from reinfer.control.normalisation import Moments
 from reinfer.control.ppo import (
     Hyperparameters,
@@ -52,21 +51,10 @@ FIRST_STD, RETURNING_STD = 0.6, 0.15
 
 
 class LowLevelState(NamedTuple):
-    """What is learned, under which commands bodies fell while learning, and the policy's running average."""
+    """What is learned, and under which commands bodies fell while learning."""
 
     learner: LearnerState
     practice: Practice
-    averaged: MLP
-
-
-@jax.jit
-def averaged(old: MLP, new: MLP, share) -> MLP:
-    """Weights of ``old`` moved to those of ``new`` by ``share``.
-
-    Late in training a policy wanders about a good one: bodies fall less often under the average of its last weights
-    than under any of them (Polyak and Juditsky, 1992).
-    """
-    return jax.tree.map(lambda one, other: one + share * (other - one), old, new)
 
 
 def go_on_from(known: LowLevelPolicy, learner: LearnerState) -> LearnerState:
@@ -140,7 +128,7 @@ class LowLevelStage:
         learner = init_learner(networks, inputs, learning_rate=5e-4)
         if self.known:
             learner = go_on_from(self.known, learner)
-        return LowLevelState(learner, no_practice(), learner.networks.policy)
+        return LowLevelState(learner, no_practice())
 
     def _load_start(self) -> tuple[LowLevelPolicy | None, list[dict]]:
         """The policy to go on from, and what it came from."""
@@ -166,14 +154,13 @@ class LowLevelStage:
     def _demand(self, iteration: int, practice: Practice) -> Demand:
         """What is asked for in ``iteration``.
 
-        In the end most should be asked for as often: accuracy at those that are easy is lost without practice.
+        In the end all should be asked for as often: accuracy at those that are easy is lost without practice.
         """
         config, progress = self.config, iteration / self.iterations
         asked = ramped(self.ranges, progress, config.speed_ramp)
         grown = min(1.0, progress / config.anneal_from) if config.anneal_from else 1.0
         fall_cost = config.first_fall_cost + (config.last_fall_cost - config.first_fall_cost) * grown
-        first, last = config.hard_commands, config.last_hard_commands
-        hard_share = last + (first - last) * self._left(iteration) if first or last else None
+        hard_share = config.hard_commands * self._left(iteration) if config.hard_commands else None
         return Demand(asked, asked.speed_mps[1] / config.speed_reserve, hard_share, practice, fall_cost)
 
     # ---- one iteration: collect, update
@@ -185,10 +172,7 @@ class LowLevelStage:
         key = random.key(self.config.seed, "update", iteration)
         learner, learning = update(key, state.learner, rollout, self._schedule(iteration), self.hyper)
         metrics |= {name: float(value) for name, value in learning.items()}
-        policy = learner.networks.policy
-        if over := min(self.config.averaging, iteration + 1):
-            policy = averaged(state.averaged, policy, np.float32(1.0 / over))
-        return LowLevelState(learner, practised(state.practice, self.exercise.count()), policy), metrics
+        return LowLevelState(learner, practised(state.practice, self.exercise.count())), metrics
 
     def _schedule(self, iteration: int) -> Schedule:
         """Constant, then annealed: at the end no entropy bonus, a small learning rate, little noise.
@@ -217,9 +201,9 @@ class LowLevelStage:
 
     def policy(self, state: LowLevelState) -> LowLevelPolicy:
         """The deterministic policy in ``state``."""
-        width, moments = self.policy_inputs, state.learner.moments
+        width, (networks, _, _, moments) = self.policy_inputs, state.learner
         moments = Moments(moments.mean[:width], moments.variance[:width], moments.count)
-        return LowLevelPolicy(self.body.id, self.ranges, moments, state.averaged, timing=self.body.timing)
+        return LowLevelPolicy(self.body.id, self.ranges, moments, networks.policy, timing=self.body.timing)
 
     def export(self, state: LowLevelState, folder: Path, provenance: dict) -> None:
         """Write the policy as a model folder, its speeds calibrated."""

@@ -44,15 +44,11 @@ class LowLevelConfig:
     hard_commands: float = setting(
         0.0, "share of commands drawn where bodies fall most often, until annealing", low=0.0, high=1.0
     )
-    last_hard_commands: float = setting(0.0, "the same at the end", low=0.0, high=1.0)
     far_goals: float = setting(0.0, "share of goals that lie farther than a policy can see", low=0.0, high=1.0)
     restless: float = setting(0.0, "share of episodes in which commands change all the time", low=0.0, high=1.0)
     first_fall_cost: float = setting(0.0, "taken from the reward of a fall at the start", low=0.0)
     last_fall_cost: float = setting(0.0, "the same at the end, and from when annealing begins", low=0.0)
     final_std: float = setting(0.03, "standard deviation of actions at the end", low=1e-3)
-    averaging: int = setting(
-        0, "exported is the average of the policy over about so many last iterations; 0: the last one", low=0
-    )
     moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     calibration_rounds: int = setting(0, "how often speeds are measured at the end, and commands corrected", low=0)
@@ -68,13 +64,11 @@ class LowLevelConfig:
 #: makes them fall, long runs, commands that change at any moment, and falls that cost what they spoil, more and more.
 _LEGGED = LowLevelConfig(
     hard_commands=0.4,
-    last_hard_commands=0.15,
     far_goals=0.2,
     restless=0.08,
     first_fall_cost=25.0,
-    last_fall_cost=200.0,
+    last_fall_cost=100.0,
     final_std=0.08,
-    averaging=100,
     calibration_rounds=4,
     iterations=3300,
     discount=0.99,
@@ -89,7 +83,7 @@ PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=COMMAND_KINDS, iterations=2500),
-    "walker2d": replace(_LEGGED, body="walker2d", speed_reserve=1.15),
+    "walker2d": replace(_LEGGED, body="walker2d"),
     # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly, and cannot brake
     # where it is faster than anything it was ever asked for.
     "hopper": replace(
