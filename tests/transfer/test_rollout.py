@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from transfer_doubles import DT, RANGES, FilterAgent, point_hierarchy
+from transfer_doubles import DT, RANGES, FilterAgent, point_hierarchy, untrained_toy
 
 from reinfer.bodies import Toy1d
 from reinfer.inference.context import append, empty_window
@@ -19,6 +19,7 @@ from reinfer.transfer import (
     Situation,
     ToyPolicyAgent,
     ZeroAgent,
+    hierarchy,
     load_record,
     rollout,
     save_record,
@@ -194,6 +195,15 @@ def test_sub_goal_is_where_the_toy_would_be():
         np.testing.assert_allclose(decision.target, wanted, rtol=1e-5)
     with pytest.raises(ValueError, match="toy_steps: 0"):
         ToyPolicyAgent(filter_agent, 0)
+
+
+def test_agents_of_one_form_share_their_program():
+    agents = [ToyPolicyAgent(untrained_toy(seed), 2) for seed in (0, 1)]
+    before = hierarchy.extend_and_decide._cache_size()
+    one, other = (rollout(point_hierarchy(FixedStride(5), agent=agent), TASKS, 1.0, RANDOM(0)) for agent in agents)
+    assert hierarchy.extend_and_decide._cache_size() == before + 1
+    assert (one.command_target != other.command_target).any(), "their weights are their own"
+    assert agents[0] == agents[1] != ToyPolicyAgent(untrained_toy(0), 3)
 
 
 def test_comparators():

@@ -140,11 +140,9 @@ def untrained_toy(seed: int = 0, body: str = "toy1d") -> ToyAgent:
         "policy_hidden": 8,
         "max_components": 2,
     }
-    params = ARCHITECTURES["belief"].template(sizes)
+    shapes = jax.eval_shape(lambda: ARCHITECTURES["belief"].template(sizes))
     rng = np.random.default_rng(seed)
-    params = jax.tree.map(
-        lambda leaf: jnp.asarray(rng.normal(0.0, 0.5, np.shape(leaf)), jnp.asarray(leaf).dtype), params
-    )
+    params = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(0.0, 0.5, leaf.shape), leaf.dtype), shapes)
     return ToyAgent("belief", params, sizes)
 
 

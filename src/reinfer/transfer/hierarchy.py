@@ -75,7 +75,7 @@ class Hierarchy:
             np.int32(self.step_index),
         )
         given = (self.agent.parameters, self.window, row, ended, due, situation)
-        self.window, decision = _extend_and_decide(self.agent, *given)
+        self.window, decision = extend_and_decide(self.agent, *given)
         self.decision = decision = jax.device_get(decision)
         commands = clamp_commands(Commands(decision.kind, decision.target), self.state, self.low_level.ranges)
         inputs = StrideInputs(
@@ -124,7 +124,7 @@ class Hierarchy:
 
 
 @partial(jax.jit, static_argnames="agent")
-def _extend_and_decide(agent, parameters, window: ContextWindow, row, ended, due, situation: Situation):
+def extend_and_decide(agent, parameters, window: ContextWindow, row, ended, due, situation: Situation):
     """Decisions after the present row where a stride is under way; the row stays where one is due."""
     extended = append(window, *row, where=ended, layout=agent.layout)
     decision = agent.decide(parameters, extended, situation)
