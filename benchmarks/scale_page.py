@@ -120,7 +120,7 @@ def trainings_lines(seeds: dict, training: dict) -> list[str]:
     """Trainings of toys and low levels."""
     toys = [value["seconds"] for name, value in training.items() if name.startswith("toy/")]
     toy = sum(toys) / len(toys)
-    together = toy * seeds["ratio"] / seeds["seeds"]
+    together = toy * seeds["ratio_of_preset"] / seeds["seeds"]
     lows = {name.split("/")[0]: value["seconds"] for name, value in training.items() if name.endswith("/low")}
     slowest, quickest = max(lows, key=lows.get), min(lows, key=lows.get)
     rows = [
@@ -133,7 +133,7 @@ def trainings_lines(seeds: dict, training: dict) -> list[str]:
         "## Trainings",
         "",
         f"A toy takes {said(toy)} from a cold start (mean of {len(toys)}); {seeds['seeds']} in one program (`--seeds`)",
-        f"take {seeds['ratio']:.2f} times as long as one. A new robot costs one low level, of",
+        f"take {seeds['ratio_of_preset']:.2f} times as long as one. A new robot costs one low level, of",
         f"{said(lows[quickest])} ({quickest}) to {said(lows[slowest])} ({slowest}, {steps / 1e6:.3g} million control",
         "steps), and no meta-training. On one machine, one after the other:",
         "",

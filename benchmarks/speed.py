@@ -41,10 +41,20 @@ PARTS = {
 }
 FIGURES = RESULTS / "speed.json"
 
+PEER_PYTHON = ".venv-peers/bin/python"
+
+
+def typed(words: list[str]) -> str:
+    """The command, with the peers' environment where the docstring has it, wherever it is on this machine."""
+    words = [
+        PEER_PYTHON if before == "--peer-python" else word for before, word in zip(["", *words], words, strict=False)
+    ]
+    return " ".join(["python", "benchmarks/speed.py", *words])
+
 
 def measure(part: str, options: argparse.Namespace) -> dict:
     """One part's figures, with the machine, the command and how long it took."""
-    about = {"command": " ".join(["python", "benchmarks/speed.py", *sys.argv[1:]]), "machine": machine()}
+    about = {"command": typed(sys.argv[1:]), "machine": machine()}
     start = time.perf_counter()
     if part == "wallclock":
         work = ROOT / "runs" / "speed"
