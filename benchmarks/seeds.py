@@ -5,8 +5,8 @@
 Each training is a fresh process with the compilation cache off: a cold start. Settings are those of the preset
 ``default`` but for the number of iterations, by default half of its: less than ten minutes in all on two quiet cores.
 Wall-clock seconds go to the output; ``ratio`` counts everything, ``ratio_after_first_iteration`` leaves out imports,
-compilation, the first iteration and the export: what the ratio of ever longer trainings tends to. ``ratio_of_preset`` is
-that of the whole preset: what comes before and after as measured, iterations in proportion.
+compilation, the first iteration and the export: what the ratio of ever longer trainings tends to. ``ratio_of_preset``
+is that of the whole preset: what comes before and after as measured, iterations in proportion.
 """
 
 import argparse
