@@ -141,8 +141,8 @@ def trainings_lines(seeds: dict, training: dict) -> list[str]:
         "|---|---|---|---|---|",
         *rows,
         "",
-        "Trainings share nothing while they run: on M machines ([`reinfer sweep`](tutorials/sweeps.md) with `--address`)",
-        "divide by M.",
+        "Trainings share nothing while they run: on M machines ([`reinfer sweep`](tutorials/sweeps.md) with",
+        "`--address`) divide by M.",
         "",
     ]
 
