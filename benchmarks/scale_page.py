@@ -6,6 +6,7 @@ import numpy as np
 
 from reinfer.stages.low_level import PRESETS as LOW_LEVEL
 from reinfer.stages.toy import PRESETS as TOY
+from speed_section import fits_table
 
 SIZES = (10, 1_000, 100_000)
 
@@ -26,7 +27,11 @@ def scale_page(speed: dict, seeds: dict, training: dict) -> str:
         *tasks_lines(toy),
         *robots_lines(scaling),
         *trainings_lines(seeds, training),
-        *mixture_lines(scaling),
+        "## The mixture",
+        "",
+        "The prior is fitted once per iteration on the host. A cold fit takes:",
+        "",
+        *fits_table(scaling["mixture"]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -61,8 +66,6 @@ def tasks_lines(toy: dict) -> list[str]:
         "| tasks | updates | time | share of a default training |",
         "|---|---|---|---|",
         *rows,
-        "",
-        "The number of *families* is what costs: each adds a column to every belief and components to the prior.",
         "",
     ]
 
@@ -144,20 +147,4 @@ def trainings_lines(seeds: dict, training: dict) -> list[str]:
         "Trainings share nothing while they run: on M machines ([`reinfer sweep`](tutorials/sweeps.md) with",
         "`--address`) divide by M.",
         "",
-    ]
-
-
-def mixture_lines(scaling: dict) -> list[str]:
-    """The part of training that is not compiled."""
-    rows = [
-        f"| {row['points']:,} | {row['components']} | {said(row['seconds']['median'])} |" for row in scaling["mixture"]
-    ]
-    return [
-        "## The mixture",
-        "",
-        "The prior is fitted once per iteration on the host. A cold fit takes:",
-        "",
-        "| points | true components | time |",
-        "|---|---|---|",
-        *rows,
     ]

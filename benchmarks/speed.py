@@ -17,6 +17,7 @@ Give the machine nothing else to do: the load before is written down.
 """
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -46,9 +47,7 @@ PEER_PYTHON = ".venv-peers/bin/python"
 
 def typed(words: list[str]) -> str:
     """The command, with the peers' environment where the docstring has it, wherever it is on this machine."""
-    words = [
-        PEER_PYTHON if before == "--peer-python" else word for before, word in zip(["", *words], words, strict=False)
-    ]
+    words = [PEER_PYTHON if before == "--peer-python" else word for before, word in itertools.pairwise(["", *words])]
     return " ".join(["python", "benchmarks/speed.py", *words])
 
 

@@ -90,7 +90,7 @@ def measure(seconds: float, peer_python: str, rounds: int = 3) -> dict:
 
     found = {
         "body": BODY,
-        "control_dt_s": reinfer.BatchSimulation(reinfer.robot(BODY), 1).control_dt_s,
+        "control_dt_s": reinfer.robot(BODY).control_dt_s,
         "physics": [physics(count) for count in COUNTS],
         "hierarchy": [rate(count, Contestant(__name__, "hierarchy", {"count": count})) for count in ROBOTS],
         "mixture": [fits(*sizes) for sizes in FITS],

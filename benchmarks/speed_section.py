@@ -171,9 +171,7 @@ def scaling_lines(found: dict) -> list[str]:
         "",
         "Cold fits of the Dirichlet-process mixture:",
         "",
-        "| points | true components | seconds |",
-        "|---" * 3 + "|",
-        *(f"| {row['points']:,} | {row['components']} | {row['seconds']['median']:.2f} |" for row in found["mixture"]),
+        *fits_table(found["mixture"]),
     ]
 
 
@@ -182,3 +180,12 @@ def rates_table(rows: list[dict]) -> list[str]:
     heads = " | ".join(str(row["count"]) for row in rows)
     cells = " | ".join(f"{row['steps_per_s']['median']:,.0f}" for row in rows)
     return [f"| {heads} |", "|---" * len(rows) + "|", f"| {cells} |"]
+
+
+def fits_table(rows: list[dict]) -> list[str]:
+    """Seconds per fit of the mixture."""
+    return [
+        "| points | true components | seconds |",
+        "|---" * 3 + "|",
+        *(f"| {row['points']:,} | {row['components']} | {row['seconds']['median']:.2f} |" for row in rows),
+    ]

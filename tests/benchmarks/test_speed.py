@@ -210,7 +210,7 @@ def test_the_page_on_scale_follows_from_what_was_measured():
     assert "| 10 | 12 ms |" not in page and "| 1,000 | 12 ms | 1,000 MiB | 1 |" in page
     # Alone 160 s, eight at once 80 s each.
     assert "| 10 | 26.7 min | 13.3 min | 30 min | 2.33 h |" in page
-    assert "| 8,192 | 8 | 250 ms |" in page
+    assert "| 8,192 | 8 | 0.25 |" in page
 
 
 def test_a_whole_training_is_reckoned_from_its_parts():

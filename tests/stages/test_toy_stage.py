@@ -90,7 +90,7 @@ def test_an_agent_of_another_toy_learns_and_survives_export(body, actions, signs
     belief = agent.infer(empty_window(2, agent.width, agent.layout))
     assert np.all(np.sign(belief.target) == signs)
     assert agent.act(agent.body.reset(jax.random.key(0), (2,)), belief).shape == (2, actions)
-    found = evaluate_toy(agent.keeping(), mixture=False)
+    found = evaluate_toy(agent, mixture=False)
     assert found["n_tasks"] == 10 * len(signs) == 10 * len(found["return_by_family"]) and found["body"] == body
     assert found["purity"] is None
 
