@@ -202,6 +202,21 @@ def test_policy_survives_export(tmp_path):
     np.testing.assert_array_equal(actions, policy.act(observation, task_state, commands))
 
 
+def test_the_policy_kept_is_the_mean_of_those_after_the_last_updates():
+    stage = LowLevelStage(replace(SMALL, iterations=4, averaging=3))
+    state, policies = stage.init(), []
+    stage.begin(0)
+    for iteration in range(4):
+        state, _ = stage.iterate(state, iteration)
+        policies.append(state.learner.networks.policy)
+        if iteration < 2:
+            assert same(state.averaged, policies[-1])
+    mean = jax.tree.map(lambda *weights: np.mean(weights, axis=0), *policies[1:])
+    for kept, wanted in zip(*(jax.tree.leaves(tree) for tree in (state.averaged, mean)), strict=True):
+        np.testing.assert_allclose(kept, wanted, rtol=1e-5, atol=1e-7)
+    assert stage.policy(state).mlp is state.averaged
+
+
 @pytest.mark.parametrize(("name", "timing"), [(name, None) for name in sorted(ROBOTS)] + [("hopper", "thesis")])
 def test_every_robot_trains_and_its_policy_remembers_the_timing(name, timing, tmp_path):
     stage = LowLevelStage(replace(SMALL, body=name, timing=timing))
@@ -225,6 +240,13 @@ def test_speeds_asked_for_grow_and_episodes_begin_at_speed():
     whole, _ = run(stage, stage.init(), range(2))
     again, _ = run(LowLevelStage(stage.config), stage.init(), range(2))
     assert same(whole, again)
+
+
+def test_hard_commands_give_way_to_a_share_that_remains():
+    stage = LowLevelStage(replace(SMALL, hard_commands=0.4, last_hard_commands=0.1, iterations=100, anneal_from=0.5))
+    shares = [stage._demand(iteration, no_practice()).hard_share for iteration in (0, 50, 75, 100)]
+    np.testing.assert_allclose(shares, [0.4, 0.4, 0.25, 0.1])
+    assert LowLevelStage(SMALL)._demand(0, no_practice()).hard_share is None
 
 
 def test_a_fall_costs_more_as_training_goes_on():

@@ -9,7 +9,15 @@ from reinfer.bodies import Toy1d
 from reinfer.inference.agent import ToyAgent
 from reinfer.inference.belief import Belief
 from reinfer.inference.context import append, empty_window
-from reinfer.inference.forgetting import ANY_REWARD, numbers_of_rows, surprise
+from reinfer.inference.forgetting import (
+    ANY_REWARD,
+    carry_and_cost,
+    carry_since_change,
+    may_have_changed,
+    numbers_of_rows,
+    since_change,
+    surprise,
+)
 from reinfer.inference.melts_networks import melts_template
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ConfigError
@@ -64,6 +72,38 @@ def test_after_a_change_only_rows_of_the_new_task_count():
     assert int(remembering.family_probability.argmax()) == 3
     with_old_rows = agent.remember(forget=False).infer(whole)
     assert np.abs(with_old_rows.latent - alone.latent).max() > 1e-2
+
+
+@pytest.fixture(scope="module")
+def many_windows():
+    """70 windows of 40 random steps: in the first half of them the task changed a few rows ago, at any moment."""
+    toy, agent = Toy1d(), ToyAgent.load(resolve("shipped:toy/seed0"))
+    count = 70
+    old, new = (toy.tasks.sample(jax.random.key(seed), (count,)) for seed in (0, 1))
+    changed = np.where(np.arange(count) < count // 2, np.arange(count) % 30, 0)
+    state, window = toy.reset(jax.random.key(2), (count,)), empty_window(count)
+    for step, key in enumerate(jax.random.split(jax.random.key(3), 40)):
+        reached = toy.step(state, jax.random.uniform(key, (count, 1), minval=-1.0))
+        tasks = jax.tree.map(lambda a, b, now=step >= 40 - changed: np.where(now, b, a), old, new)
+        window, state = append(window, state, reward(tasks, reached), reached), reached
+    return agent.params.inference, window, agent.params.scale, changed
+
+
+def test_considering_a_change_only_where_it_is_possible_changes_nothing(many_windows):
+    *given, _ = many_windows
+    found, every = carry_since_change(*given), since_change(*given)
+    np.testing.assert_array_equal(found[1], every[1])
+    for one, other in zip(jax.tree.leaves(found[0]), jax.tree.leaves(every[0]), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_a_change_is_possible_wherever_one_is_found_and_hardly_ever_else(many_windows):
+    inference, window, scale, changed = many_windows
+    _, cost = carry_and_cost(inference, window, scale, window.first[:, None])
+    doubted = np.asarray(may_have_changed(cost[..., 0], window))
+    found = np.asarray(since_change(inference, window, scale)[1]) > 0
+    assert found.sum() > 20 and doubted[found].all()
+    assert doubted[changed == 0].mean() < 0.2
 
 
 def test_without_a_surprise_the_whole_window_counts():

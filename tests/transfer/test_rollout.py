@@ -1,5 +1,7 @@
 """Invariants of the hierarchical rollout and of its record."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ from reinfer.tasks import GOAL, VELOCITY, make_tasks, reward
 from reinfer.transfer import (
     MAX_STRIDE,
     FixedStride,
+    Hierarchy,
     OracleAgent,
     RandomAgent,
     RuleStride,
@@ -195,6 +198,18 @@ def test_sub_goal_is_where_the_toy_would_be():
         np.testing.assert_allclose(decision.target, wanted, rtol=1e-5)
     with pytest.raises(ValueError, match="toy_steps: 0"):
         ToyPolicyAgent(filter_agent, 0)
+
+
+def test_no_speed_is_commanded_that_the_body_does_not_promise():
+    """A low-level policy may know higher ones, as a reserve."""
+    known = point_hierarchy(FixedStride(5), agent=OracleAgent(TASKS))
+    simulation = known.simulation
+    simulation.body.commands = replace(RANGES, speed_mps=(0.3, 1.5))
+    limited = Hierarchy(simulation, known.low_level, known.agent, known.strides)
+    fastest = [
+        np.abs(r.command_target[:, 4:]).max() for r in (rollout(h, TASKS, 1.0, RANDOM(0)) for h in (known, limited))
+    ]
+    assert fastest == [2.35, 1.5]
 
 
 def test_agents_of_one_form_share_their_program():

@@ -77,7 +77,8 @@ _without_leaves(FilterAgent)
 
 def point_body() -> SimpleNamespace:
     """What a rollout and a contest ask of a body."""
-    return SimpleNamespace(name="point", id=POINT, reference="point", origin=None, tasks=HALF_CHEETAH.tasks)
+    given = {"origin": None, "tasks": HALF_CHEETAH.tasks, "commands": RANGES}
+    return SimpleNamespace(name="point", id=POINT, reference="point", **given)
 
 
 class PointSimulation:

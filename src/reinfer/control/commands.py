@@ -55,6 +55,12 @@ def restrict(ranges: CommandRange, kinds) -> CommandRange:
     )
 
 
+def promised(commands: CommandRange, ranges: CommandRange) -> CommandRange:
+    """What is promised of a body with ``commands`` under a policy with ``ranges``: no kind it has not learned, and no
+    higher speed, though a policy may know some as a reserve."""
+    return restrict(commands, [KINDS[kind] for kind in trained_kinds(ranges)])
+
+
 def largest_target(kind: int, ranges: CommandRange) -> float:
     """Largest magnitude trained for ``kind``: distance (m), speed (m/s), pitch (rad) or |vz| (m/s)."""
     return {

@@ -3,7 +3,7 @@
 import numpy as np
 
 from reinfer.bodies import Body
-from reinfer.control.commands import Commands, restrict, trained_kinds
+from reinfer.control.commands import Commands, promised, trained_kinds
 from reinfer.control.following import follow
 from reinfer.evaluation.jumps import recent_peak
 from reinfer.simulation import BatchSimulation
@@ -42,13 +42,11 @@ def evaluate_low_level(policy, body: Body, seed: int, *, per_kind: int = 128, th
     rng = np.random.default_rng([seed, 0x10E7])
     rows, falls, mean_ratio = [], [], None
     kinds = trained_kinds(policy.ranges)
-    # A policy may know higher speeds than are promised of its body.
-    promised = restrict(body.commands, [KINDS[kind] for kind in kinds])
     for kind in kinds:
         simulation = BatchSimulation(body, per_kind, threads)
         simulation.reset(rng)
         start = simulation.task_state()[:, 0]
-        commands = unseen_commands(kind, start, promised, rng)
+        commands = unseen_commands(kind, start, promised(body.commands, policy.ranges), rng)
         states, fallen = follow(policy, simulation, commands, FALL_S)
         error = _errors(kind, states, commands, simulation.control_dt_s)
         falls.append(fallen)

@@ -22,6 +22,7 @@ from reinfer.control.demands import CRITIC_INPUTS, Demand, Terms
 from reinfer.control.device_exercise import DeviceExercise
 from reinfer.control.exercise import Exercise
 from reinfer.control.low_level_policy import KIND, LowLevelPolicy
+from reinfer.control.networks import MLP
 from reinfer.control.normalisation import Moments
 from reinfer.control.ppo import (
     Hyperparameters,
@@ -51,9 +52,11 @@ FIRST_STD, RETURNING_STD = 0.6, 0.15
 
 
 class LowLevelState(NamedTuple):
-    """What is learned, and under which commands bodies fell while learning."""
+    """What is learned, the mean of the policy's weights over the last updates, and under which commands bodies fell
+    while learning."""
 
     learner: LearnerState
+    averaged: MLP
     practice: Practice
 
 
@@ -128,7 +131,7 @@ class LowLevelStage:
         learner = init_learner(networks, inputs, learning_rate=5e-4)
         if self.known:
             learner = go_on_from(self.known, learner)
-        return LowLevelState(learner, no_practice())
+        return LowLevelState(learner, learner.networks.policy, no_practice())
 
     def _load_start(self) -> tuple[LowLevelPolicy | None, list[dict]]:
         """The policy to go on from, and what it came from."""
@@ -154,13 +157,16 @@ class LowLevelStage:
     def _demand(self, iteration: int, practice: Practice) -> Demand:
         """What is asked for in ``iteration``.
 
-        In the end all should be asked for as often: accuracy at those that are easy is lost without practice.
+        In the end most should be asked for as often: accuracy at those that are easy is lost without practice.
         """
         config, progress = self.config, iteration / self.iterations
         asked = ramped(self.ranges, progress, config.speed_ramp)
         grown = min(1.0, progress / config.anneal_from) if config.anneal_from else 1.0
         fall_cost = config.first_fall_cost + (config.last_fall_cost - config.first_fall_cost) * grown
-        hard_share = config.hard_commands * self._left(iteration) if config.hard_commands else None
+        left = self._left(iteration)
+        hard_share = None
+        if config.hard_commands:
+            hard_share = config.last_hard_commands + (config.hard_commands - config.last_hard_commands) * left
         return Demand(asked, asked.speed_mps[1] / config.speed_reserve, hard_share, practice, fall_cost)
 
     # ---- one iteration: collect, update
@@ -172,7 +178,14 @@ class LowLevelStage:
         key = random.key(self.config.seed, "update", iteration)
         learner, learning = update(key, state.learner, rollout, self._schedule(iteration), self.hyper)
         metrics |= {name: float(value) for name, value in learning.items()}
-        return LowLevelState(learner, practised(state.practice, self.exercise.count())), metrics
+        averaged = self._averaged(state.averaged, learner.networks.policy, iteration)
+        return LowLevelState(learner, averaged, practised(state.practice, self.exercise.count())), metrics
+
+    def _averaged(self, mean: MLP, policy: MLP, iteration: int) -> MLP:
+        """``mean`` after another update: of the policies after the last ``averaging`` ones, the newest until then."""
+        counted = iteration - (self.iterations - self.config.averaging)
+        share = 1.0 / (1 + max(0, counted))
+        return jax.tree.map(lambda old, new: (1.0 - share) * old + share * new, mean, policy)
 
     def _schedule(self, iteration: int) -> Schedule:
         """Constant, then annealed: at the end no entropy bonus, a small learning rate, little noise.
@@ -201,9 +214,9 @@ class LowLevelStage:
 
     def policy(self, state: LowLevelState) -> LowLevelPolicy:
         """The deterministic policy in ``state``."""
-        width, (networks, _, _, moments) = self.policy_inputs, state.learner
+        width, moments = self.policy_inputs, state.learner.moments
         moments = Moments(moments.mean[:width], moments.variance[:width], moments.count)
-        return LowLevelPolicy(self.body.id, self.ranges, moments, networks.policy, timing=self.body.timing)
+        return LowLevelPolicy(self.body.id, self.ranges, moments, state.averaged, timing=self.body.timing)
 
     def export(self, state: LowLevelState, folder: Path, provenance: dict) -> None:
         """Write the policy as a model folder, its speeds calibrated."""

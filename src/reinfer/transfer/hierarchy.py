@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.control.commands import Commands, clamp_commands
+from reinfer.control.commands import Commands, clamp_commands, promised
 from reinfer.inference.belief import Belief
 from reinfer.inference.context import ContextWindow, append, empty_window
 from reinfer.tasks import Tasks, reward
@@ -30,13 +30,15 @@ class Hierarchy:
 
     Args:
         simulation: as ``simulation.BatchSimulation``.
-        low_level: as ``control.low_level_policy.LowLevelPolicy``; sub-goals are limited to its ``ranges``.
+        low_level: as ``control.low_level_policy.LowLevelPolicy``; sub-goals are limited to what it has learned and the
+            body promises.
         agent: chooses sub-goals (``transfer.agents``).
         strides: chooses strides (``transfer.strides``).
     """
 
     def __init__(self, simulation, low_level, agent, strides):
         self.simulation, self.low_level, self.agent, self.strides = simulation, low_level, agent, strides
+        self.limits = promised(simulation.body.commands, low_level.ranges)
 
     def start(self, rng: np.random.Generator) -> None:
         """Put every simulation at the start of an episode: body at rest, empty context."""
@@ -77,7 +79,7 @@ class Hierarchy:
         given = (self.agent.parameters, self.window, row, ended, due, situation)
         self.window, decision = extend_and_decide(self.agent, *given)
         self.decision = decision = jax.device_get(decision)
-        commands = clamp_commands(Commands(decision.kind, decision.target), self.state, self.low_level.ranges)
+        commands = clamp_commands(Commands(decision.kind, decision.target), self.state, self.limits)
         inputs = StrideInputs(
             observation,
             self.state.copy(),
