@@ -202,21 +202,6 @@ def test_policy_survives_export(tmp_path):
     np.testing.assert_array_equal(actions, policy.act(observation, task_state, commands))
 
 
-def test_the_policy_kept_is_the_mean_of_those_after_the_last_updates():
-    stage = LowLevelStage(replace(SMALL, iterations=4, averaging=3))
-    state, policies = stage.init(), []
-    stage.begin(0)
-    for iteration in range(4):
-        state, _ = stage.iterate(state, iteration)
-        policies.append(state.learner.networks.policy)
-        if iteration < 2:
-            assert same(state.averaged, policies[-1])
-    mean = jax.tree.map(lambda *weights: np.mean(weights, axis=0), *policies[1:])
-    for kept, wanted in zip(*(jax.tree.leaves(tree) for tree in (state.averaged, mean)), strict=True):
-        np.testing.assert_allclose(kept, wanted, rtol=1e-5, atol=1e-7)
-    assert stage.policy(state).mlp is state.averaged
-
-
 @pytest.mark.parametrize(("name", "timing"), [(name, None) for name in sorted(ROBOTS)] + [("hopper", "thesis")])
 def test_every_robot_trains_and_its_policy_remembers_the_timing(name, timing, tmp_path):
     stage = LowLevelStage(replace(SMALL, body=name, timing=timing))

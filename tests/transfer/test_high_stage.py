@@ -122,8 +122,8 @@ def test_warm_up_leaves_the_policy_and_judging_leaves_everything(small):
 def test_a_correction_that_lost_is_not_used(small):
     stage = HighStage(small)
     lost = stage.init()._replace(judged=np.array([2.0, 1.0]))
-    assert stage.agent(lost).parameters.trusted == 0.0
-    assert stage.agent(lost._replace(judged=np.array([1.0, 2.0]))).parameters.trusted == 1.0
+    assert stage.agent(lost).correction.trusted == 0.0
+    assert stage.agent(lost._replace(judged=np.array([1.0, 2.0]))).correction.trusted == 1.0
 
 
 def test_a_changed_toy_agent_is_not_exported(tmp_path, small):

@@ -86,7 +86,7 @@ class PeeksAtObservation(RelearnedAgent):
 
     def __init__(self, tasks):
         super().__init__(FilterAgent(), 6, POINT, RANGES, untrained_correction(feature_size(5)))
-        self.hint = jnp.asarray(tasks.target)[:, None]
+        self.form, self.hint = None, jnp.asarray(tasks.target)[:, None]
 
     def decide(self, parameters, window, situation):
         return super().decide(parameters, window, situation._replace(observation=situation.observation + self.hint))

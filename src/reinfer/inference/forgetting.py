@@ -27,8 +27,8 @@ ANY_REWARD, FIRST_REWARD = 0.02, 0.7
 #: What a change between two rows costs an explanation, in nats: the negative logarithm of its prior probability.
 CHANGE = 4.0
 
-#: How many windows are considered at once, and nats by which rounding may tip a bound.
-GROUP, ROUNDING = 32, 1e-2
+#: How many hypotheses are worked out at once, at least, and nats by which rounding may tip a bound.
+GROUP, ROUNDING = 64, 1e-2
 
 
 def surprise(belief: Belief, row, layout: RowLayout = LINE_ROWS) -> jax.Array:
@@ -50,81 +50,73 @@ def carry_since_change(inference: Inference, window: ContextWindow, scale: Targe
     """The encoder's carry after those rows of ``window`` that are of the present task (all, if it did not change), and
     the index (N,) of the first of them.
 
-    That a task changed is considered, in groups, only of those windows whose rewards leave it possible: once a task is
-    found they are few, and to consider costs some five times what it costs to read the window.
+    One hypothesis is that all rows are of one task, the others begin anew at some row. Of the latter only those are
+    worked out that rewards leave possible: all would cost some fifteen times what it costs to read the window.
     """
-    encoder = inference.encoder
-    count = len(window.first)
-    carry, cost = carry_and_cost(inference, window, scale, window.first[:, None])
-    carry = jax.tree.map(lambda leaf: leaf[:, 0], carry)
-    doubted = may_have_changed(cost[..., 0], window, encoder.layout)
-    # Those in doubt come first; places beyond the last window are read as the last, and what comes of them is dropped.
-    order = jnp.argsort(~doubted)
-    group = min(GROUP, count)
-    order = jnp.concatenate([order, jnp.full(-count % group, count, order.dtype)])
+    count, width = window.rows.shape[:2]
+    # Where hypotheses begin, (N, H), the first at the first row.
+    first = window.first[:, None]
+    begin = jnp.concatenate([first, jnp.maximum(width - numbers_of_rows(width), first)], axis=1)
+    carry, cost = carry_and_cost(inference, window, scale, window.first)
+    possible = may_be_better(cost, window, begin, inference.encoder.layout)
+    # What the old task costs up to each row.
+    until = jnp.concatenate([jnp.zeros((1, count)), jnp.cumsum(cost, axis=0)])
+    before = jnp.take_along_axis(until.T, begin, axis=1) + CHANGE
 
-    def consider(number, found):
+    # Hypotheses of all windows in one line, those to be worked out first; what is beyond its end is dropped.
+    hypotheses = begin.shape[1]
+    end = count * hypotheses
+    group = min(end, max(GROUP, count // 2))
+    order = jnp.argsort(~possible.reshape(-1))
+    order = jnp.where(possible.reshape(-1)[order], order, end)
+    order = jnp.concatenate([order, jnp.full(-end % group, end, order.dtype)])
+
+    def work_out(number, found):
         chosen = jax.lax.dynamic_slice(order, (number * group,), (group,))
-        shown = jnp.minimum(chosen, count - 1)
-        again = since_change(inference, jax.tree.map(lambda leaf: leaf[shown], window), scale)
-        return jax.tree.map(lambda old, new: old.at[chosen].set(new, mode="drop"), found, again)
+        shown = jnp.minimum(chosen, end - 1)
+        its_window = jax.tree.map(lambda leaf: leaf[shown // hypotheses], window)
+        its_carry, its_cost = carry_and_cost(inference, its_window, scale, begin.reshape(-1)[shown])
+        its_own = (before.reshape(-1)[shown] + its_cost.sum(0), its_carry)
+        return jax.tree.map(lambda old, new: old.at[chosen].set(new, mode="drop"), found, its_own)
 
-    groups = (doubted.sum() + group - 1) // group
-    return jax.lax.fori_loop(0, groups, consider, (carry, window.first))
+    totals = jnp.full((count, hypotheses), jnp.inf).at[:, 0].set(cost.sum(0))
+    carries = jax.tree.map(lambda leaf: jnp.repeat(leaf, hypotheses, axis=0), carry)
+    groups = (possible.sum() + group - 1) // group
+    totals, carries = jax.lax.fori_loop(0, groups, work_out, (totals.reshape(-1), carries))
+    best = jnp.argmin(totals.reshape(count, hypotheses), axis=1)
+    place = jnp.arange(count) * hypotheses + best
+    return jax.tree.map(lambda leaf: leaf[place], (carries, begin.reshape(-1)))
 
 
-def may_have_changed(cost, window: ContextWindow, layout: RowLayout = LINE_ROWS) -> jax.Array:
-    """Whether (N,) an explanation with a change could be better than that by one task.
+def may_be_better(cost, window: ContextWindow, begin, layout: RowLayout = LINE_ROWS) -> jax.Array:
+    """Whether (N, H) the explanations with a change at ``begin`` (N, H) could be better than that by one task.
 
     Args:
         cost: of every row under the explanation by one task, (W, N), in nats.
 
-    No explanation predicts a reward better than with the family certain and exactly, so that from where a change
-    begins a row costs at least ``least``.
+    No explanation predicts a reward better than exactly and with the family certain, so that from where a change begins
+    every row but the first costs at least ``least``.
     """
-    count, width = window.rows.shape[:2]
     # The density of a reward is highest under a prediction just below it, where the spread is smaller.
     spread = SPREAD * (1.0 + jnp.abs(window.rows[..., len(layout.channels)])) * (1.0 - SPREAD**2)
     least = -jnp.log(1.0 / (jnp.pi * spread) + ANY_REWARD).T
     # From every row on: what one task costs, less the least that another costs whose first row this is.
     saved = jnp.flip(jnp.cumsum(jnp.flip(cost - least, 0), 0), 0) + least - FIRST_REWARD
-    begin = jnp.maximum(width - numbers_of_rows(width), window.first[:, None])
     possible = jnp.take_along_axis(saved.T, begin, axis=1) > CHANGE - ROUNDING
-    return (possible & (begin > window.first[:, None])).any(1)
-
-
-def since_change(inference: Inference, window: ContextWindow, scale: TargetScale) -> tuple[Carry, jax.Array]:
-    """As ``carry_since_change``, which considers all hypotheses of every window: (N, H)."""
-    count, width = window.rows.shape[:2]
-    # One hypothesis is that all rows are of one task, the others begin anew at some row.
-    first = window.first[:, None]
-    begin = jnp.concatenate([first, jnp.maximum(width - numbers_of_rows(width), first)], axis=1)
-    carry, cost = carry_and_cost(inference, window, scale, begin)
-    # What the old task costs up to each row: that of the first hypothesis so far.
-    until = jnp.concatenate([jnp.zeros((1, count)), jnp.cumsum(cost[..., 0], axis=0)])
-    before = jnp.take_along_axis(until.T, begin, axis=1)
-    best = jnp.argmin(before + cost.sum(0) + CHANGE * (begin > first), axis=1)
-    return jax.tree.map(lambda leaf: leaf[jnp.arange(count), best], (carry, begin))
+    return possible & (begin > window.first[:, None])
 
 
 def carry_and_cost(inference: Inference, window: ContextWindow, scale: TargetScale, begin) -> tuple[Carry, jax.Array]:
-    """The encoder's carry, leaves (N, H, ...), after the rows from each of ``begin`` (N, H) on, and what these cost,
-    (W, N, H), in nats; zero before."""
+    """The encoder's carry after the rows from ``begin`` (N,) on, and what these cost, (W, N), in nats; zero before."""
     encoder = inference.encoder
     count, width = window.rows.shape[:2]
-    hypotheses = begin.shape[1]
 
     def step(carry, moment):
         index, row = moment
-        row = jnp.repeat(row, hypotheses, axis=0)
         cost = surprise(belief_of(inference, carry, scale), row, encoder.layout)
         cost = jnp.where(carry.count[:, 0] > 0, cost, FIRST_REWARD)
-        counts = index >= begin.reshape(-1)
-        # Every hypothesis embeds the row anew: to hand the embedding on was measured to be slower.
-        carry = choose(counts, advance(encoder, carry, row), carry)
-        return carry, jnp.where(counts, cost, 0.0)
+        counts = index >= begin
+        return choose(counts, advance(encoder, carry, row), carry), jnp.where(counts, cost, 0.0)
 
     rows = (jnp.arange(width), window.rows.swapaxes(0, 1))
-    carry, cost = jax.lax.scan(step, start(encoder, count * hypotheses), rows)
-    carry = jax.tree.map(lambda leaf: leaf.reshape(count, hypotheses, *leaf.shape[1:]), carry)
-    return carry, cost.reshape(width, count, hypotheses)
+    return jax.lax.scan(step, start(encoder, count), rows)

@@ -213,7 +213,7 @@ class HighStage:
         correlation = math.exp(-self.control_dt_s / config.noise_s) if config.noise_s else 0.0
         noise = correlated_noise(rng, self.steps + 1, count, correlation)
         play = Play(noise, explores, np.arange(count) < count // 2)
-        hierarchy.agent.parameters = (_correction(state), play)
+        hierarchy.agent.parameters = (self.toy, _correction(state), play)
         recorder = Recorder(count, config.discount, WORST_REWARD)
         error, size = np.zeros(count), 0.0
         hierarchy.start(rng)

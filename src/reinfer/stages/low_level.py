@@ -22,7 +22,6 @@ from reinfer.control.demands import CRITIC_INPUTS, Demand, Terms
 from reinfer.control.device_exercise import DeviceExercise
 from reinfer.control.exercise import Exercise
 from reinfer.control.low_level_policy import KIND, LowLevelPolicy
-from reinfer.control.networks import MLP
 from reinfer.control.normalisation import Moments
 from reinfer.control.ppo import (
     Hyperparameters,
@@ -52,11 +51,9 @@ FIRST_STD, RETURNING_STD = 0.6, 0.15
 
 
 class LowLevelState(NamedTuple):
-    """What is learned, the mean of the policy's weights over the last updates, and under which commands bodies fell
-    while learning."""
+    """What is learned, and under which commands bodies fell while learning."""
 
     learner: LearnerState
-    averaged: MLP
     practice: Practice
 
 
@@ -131,7 +128,7 @@ class LowLevelStage:
         learner = init_learner(networks, inputs, learning_rate=5e-4)
         if self.known:
             learner = go_on_from(self.known, learner)
-        return LowLevelState(learner, learner.networks.policy, no_practice())
+        return LowLevelState(learner, no_practice())
 
     def _load_start(self) -> tuple[LowLevelPolicy | None, list[dict]]:
         """The policy to go on from, and what it came from."""
@@ -178,14 +175,7 @@ class LowLevelStage:
         key = random.key(self.config.seed, "update", iteration)
         learner, learning = update(key, state.learner, rollout, self._schedule(iteration), self.hyper)
         metrics |= {name: float(value) for name, value in learning.items()}
-        averaged = self._averaged(state.averaged, learner.networks.policy, iteration)
-        return LowLevelState(learner, averaged, practised(state.practice, self.exercise.count())), metrics
-
-    def _averaged(self, mean: MLP, policy: MLP, iteration: int) -> MLP:
-        """``mean`` after another update: of the policies after the last ``averaging`` ones, the newest until then."""
-        counted = iteration - (self.iterations - self.config.averaging)
-        share = 1.0 / (1 + max(0, counted))
-        return jax.tree.map(lambda old, new: (1.0 - share) * old + share * new, mean, policy)
+        return LowLevelState(learner, practised(state.practice, self.exercise.count())), metrics
 
     def _schedule(self, iteration: int) -> Schedule:
         """Constant, then annealed: at the end no entropy bonus, a small learning rate, little noise.
@@ -214,9 +204,9 @@ class LowLevelStage:
 
     def policy(self, state: LowLevelState) -> LowLevelPolicy:
         """The deterministic policy in ``state``."""
-        width, moments = self.policy_inputs, state.learner.moments
+        width, (networks, _, _, moments) = self.policy_inputs, state.learner
         moments = Moments(moments.mean[:width], moments.variance[:width], moments.count)
-        return LowLevelPolicy(self.body.id, self.ranges, moments, state.averaged, timing=self.body.timing)
+        return LowLevelPolicy(self.body.id, self.ranges, moments, networks.policy, timing=self.body.timing)
 
     def export(self, state: LowLevelState, folder: Path, provenance: dict) -> None:
         """Write the policy as a model folder, its speeds calibrated."""

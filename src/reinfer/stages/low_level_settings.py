@@ -50,7 +50,6 @@ class LowLevelConfig:
     first_fall_cost: float = setting(0.0, "taken from the reward of a fall at the start", low=0.0)
     last_fall_cost: float = setting(0.0, "the same at the end, and from when annealing begins", low=0.0)
     final_std: float = setting(0.03, "standard deviation of actions at the end", low=1e-3)
-    averaging: int = setting(1, "the policy kept is the average of those after so many last updates", low=1)
     moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     calibration_rounds: int = setting(0, "how often speeds are measured at the end, and commands corrected", low=0)
@@ -63,16 +62,15 @@ class LowLevelConfig:
 
 
 #: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of what
-#: makes them fall, long runs, commands that change at any moment, falls that cost what they spoil, more and more, and
-#: an average over the last updates, each of which forgets a little of what hardly ever happens.
+#: makes them fall, to the end, long runs, commands that change at any moment, and falls that cost what they spoil, more
+#: and more.
 _LEGGED = LowLevelConfig(
     hard_commands=0.4,
     last_hard_commands=0.15,
-    averaging=100,
     far_goals=0.2,
     restless=0.08,
     first_fall_cost=25.0,
-    last_fall_cost=200.0,
+    last_fall_cost=100.0,
     final_std=0.08,
     calibration_rounds=4,
     iterations=3300,
@@ -88,9 +86,9 @@ PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=COMMAND_KINDS, iterations=2500),
-    # It must be able to brake where it is faster than anything it will be asked for.
-    "walker2d": replace(_LEGGED, body="walker2d", speed_reserve=1.15),
-    # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly.
+    "walker2d": replace(_LEGGED, body="walker2d"),
+    # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly, and cannot brake
+    # where it is faster than anything it was ever asked for.
     "hopper": replace(
         _LEGGED,
         body="hopper",

@@ -10,7 +10,7 @@ from reinfer.control.normalisation import normalise
 from reinfer.control.sac import Batch, action_distribution
 from reinfer.inference.context import ContextWindow
 from reinfer.transfer.agents import Decision, Situation
-from reinfer.transfer.relearned import ACTIONS, Correction, RelearnedAgent, cautious_action, correct
+from reinfer.transfer.relearned import ACTIONS, RelearnedAgent, cautious_action, correct
 
 
 class Play(NamedTuple):
@@ -26,7 +26,7 @@ class Play(NamedTuple):
 
 
 class ExploringAgent(RelearnedAgent):
-    """As the agent that is learned, but stochastic where told; its ``parameters`` are ``(Correction, Play)``.
+    """As the agent that is learned, but stochastic where told; its ``parameters`` are ``(ToyAgent, Correction, Play)``.
 
     The noise comes from outside, so that it can be correlated in time: independent draws at every look would cancel
     before the body has moved. The memo of a decision is ``(features, action)``.
@@ -34,10 +34,10 @@ class ExploringAgent(RelearnedAgent):
 
     name = "exploring"
 
-    def decide(self, parameters: tuple[Correction, Play], window: ContextWindow, situation: Situation) -> Decision:
+    def decide(self, parameters, window: ContextWindow, situation: Situation) -> Decision:
         """Sub-goals after drawn, mean or no corrections."""
-        correction, play = parameters
-        belief, proposal, rows = self.consider(window, situation)
+        toy, correction, play = parameters
+        belief, proposal, rows = self.consider(toy, window, situation)
         inputs = normalise(correction.moments, rows)
         mean, log_std = action_distribution(correction.policy, inputs)
         drawn = jnp.tanh(mean + jnp.exp(log_std) * play.noise[situation.step])

@@ -148,7 +148,7 @@ class RelearnedAgent(Agent):
         toy_steps: toy steps per sub-goal.
         body: the robot it was learned on.
         ranges: of the low level it was learned with.
-        correction: see there; the agent's ``parameters``.
+        correction: see there; with ``toy`` it makes the agent's ``parameters``.
         sha256: digest of the model file, empty where it came from none.
     """
 
@@ -160,18 +160,20 @@ class RelearnedAgent(Agent):
         self.toy, self.toy_steps = toy, toy_steps
         self.width = toy.width
         self.body, self.ranges, self.sha256 = body, ranges, sha256
-        self.parameters = correction
+        self.correction, self.parameters = correction, (toy, correction)
+        self.form = (toy_steps, toy.width, ranges)
 
-    def decide(self, parameters: Correction, window: ContextWindow, situation: Situation) -> Decision:
+    def decide(self, parameters: tuple["ToyAgent", Correction], window, situation: Situation) -> Decision:
         """Sub-goals after correction; see the module."""
-        belief, proposal, rows = self.consider(window, situation)
-        action = cautious_action(parameters, normalise(parameters.moments, rows))
+        toy, correction = parameters
+        belief, proposal, rows = self.consider(toy, window, situation)
+        action = cautious_action(correction, normalise(correction.moments, rows))
         return Decision(*correct(proposal, action, situation.task_state), belief)
 
-    def consider(self, window: ContextWindow, situation: Situation):
-        """Belief, the toy's proposal, and the ``features`` (N, F) of both."""
-        belief = self.toy.infer(window)
-        proposal = propose(self.toy, self.toy_steps, belief, situation.task_state)
+    def consider(self, toy: "ToyAgent", window: ContextWindow, situation: Situation):
+        """Belief and proposal of ``toy``, and the ``features`` (N, F) of both."""
+        belief = toy.infer(window)
+        proposal = propose(toy, self.toy_steps, belief, situation.task_state)
         return belief, proposal, features(belief, proposal, window, situation, self.ranges)
 
     @classmethod
@@ -188,7 +190,7 @@ class RelearnedAgent(Agent):
 
     def save(self, folder: Path, *, config: dict, metrics: dict, provenance: dict) -> None:
         """Export to ``folder``; ``config`` is the training configuration, kept for the record."""
-        learned = self.parameters
+        learned = self.correction
         arrays = {f"moments/{n}": np.asarray(a) for n, a in zip(Moments._fields, learned.moments, strict=True)}
         arrays |= {"trusted": np.asarray(learned.trusted)}
         story = self.body.to_dict() | {
