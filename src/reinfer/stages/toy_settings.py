@@ -67,5 +67,5 @@ PRESETS = {
         behaviour_episodes=64,
         mixture_points=2048,
     ),
-    "toy3dof": ToyConfig(body="toy3dof", iterations=44),
+    "toy3dof": ToyConfig(body="toy3dof", iterations=56),
 }
