@@ -1,11 +1,14 @@
 """What the algorithms of stage "scratch" share: the robot at the training tasks of a benchmark."""
 
+from pathlib import Path
+
 import numpy as np
 
 from reinfer.bodies import Body, robot
 from reinfer.control.task_replay import TaskTransitions
 from reinfer.inference.adaptive.agent import ScratchAgent
 from reinfer.runs import random
+from reinfer.runs.config import to_dict
 from reinfer.runs.errors import ConfigError
 from reinfer.simulation.tasks import TaskSimulation
 from reinfer.tasks import Tasks
@@ -79,3 +82,27 @@ class Ground:
         trial = play_trials(agent, self._held_out, tasks, episodes, rng, key)
         names = ("first_return_held_out", "return_held_out")
         return {name: float(trial[index].returns.mean()) for name, index in zip(names, (0, -1), strict=True)}
+
+
+class ScratchStage:
+    """What the stages of all algorithms have; an iteration starts its own physics, so every iteration is a boundary.
+
+    A stage has its ``config``, its ``ground``, and the ``agent`` in a state.
+    """
+
+    name = "scratch"
+    score_key = "return_held_out"
+    sync_interval = 1
+    ground: Ground
+
+    def agent(self, state) -> ScratchAgent:
+        """The agent in ``state``, which acts without noise."""
+        raise NotImplementedError
+
+    def parents(self) -> list[dict]:
+        """The files of a robot of a user's own."""
+        return self.ground.body.parents()
+
+    def export(self, state, folder: Path, provenance: dict) -> None:
+        """Write the agent as a model folder."""
+        self.agent(state).save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)

@@ -12,7 +12,6 @@ Of an episode a few random steps are decoded, which is unbiased. Family labels a
 
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -55,9 +54,9 @@ from reinfer.inference.mixture import (
     standard_normal_prior,
 )
 from reinfer.runs import random
-from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import ConfigError
-from reinfer.stages.scratch import PROTOCOL_NAMES, Ground
+from reinfer.stages.scratch import PROTOCOL_NAMES, Ground, ScratchStage
 from reinfer.tasks import FAMILIES
 
 #: Latents that the mixture is fitted to in an iteration.
@@ -213,12 +212,8 @@ def explore(key, params: MeltsRobotAgent, memory, observation):
 # ---- the stage
 
 
-class MeltsRobotStage:
-    """Implements ``runs.Stage``; an iteration starts its own physics, so every iteration is a boundary."""
-
-    name = "scratch"
-    score_key = "return_held_out"
-    sync_interval = 1
+class MeltsRobotStage(ScratchStage):
+    """Implements ``runs.Stage``: MELTS on the robot."""
 
     def __init__(self, config: MeltsRobotConfig):
         self.config = validate(config)
@@ -328,15 +323,7 @@ class MeltsRobotStage:
 
     # ---- result
 
-    def parents(self) -> list[dict]:
-        """The files of a robot of a user's own."""
-        return self.ground.body.parents()
-
     def agent(self, state: MeltsRobotState) -> ScratchAgent:
         """The agent in ``state``, which acts without noise at the mean of the latent."""
         params = MeltsRobotAgent(state.inference, state.sac.policy, state.moments)
         return self.ground.agent("melts", params, self.sizes)
-
-    def export(self, state: MeltsRobotState, folder: Path, provenance: dict) -> None:
-        """Write the agent as a model folder."""
-        self.agent(state).save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)

@@ -15,7 +15,6 @@ networks are small, critics normalised, observations normalised, and the tempera
 
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -44,9 +43,9 @@ from reinfer.inference.combination import ProductMode
 from reinfer.inference.melts_networks import sample_latent
 from reinfer.inference.mixture.kl import kl_to_standard_normal
 from reinfer.runs import random
-from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import ConfigError
-from reinfer.stages.scratch import PROTOCOL_NAMES, Ground
+from reinfer.stages.scratch import PROTOCOL_NAMES, Ground, ScratchStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +191,8 @@ def believe(key, encoder: ProductMode, moments: Moments, replay: TaskReplay, new
 # ---- the stage
 
 
-class PearlStage:
-    """Implements ``runs.Stage``; an iteration starts its own physics, so every iteration is a boundary."""
-
-    name = "scratch"
-    score_key = "return_held_out"
-    sync_interval = 1
+class PearlStage(ScratchStage):
+    """Implements ``runs.Stage``: PEARL, or the oracle."""
 
     def __init__(self, config: PearlConfig):
         self.config = validate(config)
@@ -292,10 +287,6 @@ class PearlStage:
 
     # ---- result
 
-    def parents(self) -> list[dict]:
-        """The files of a robot of a user's own."""
-        return self.ground.body.parents()
-
     def agent(self, state: PearlState) -> ScratchAgent:
         """The agent in ``state``, which acts without noise."""
         config = self.config
@@ -304,7 +295,3 @@ class PearlStage:
             return self.ground.agent("sac-told", ToldAgent(state.sac.policy, state.moments), sizes)
         sizes |= {"latent": config.latent, "encoder_hidden": list(config.encoder_hidden)}
         return self.ground.agent("pearl", PearlAgent(state.encoder, state.sac.policy, state.moments), sizes)
-
-    def export(self, state: PearlState, folder: Path, provenance: dict) -> None:
-        """Write the agent as a model folder."""
-        self.agent(state).save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)

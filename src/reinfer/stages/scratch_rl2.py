@@ -9,7 +9,6 @@ Rewards are multiplied by 1 - discount, so that values are means of rewards what
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -19,9 +18,9 @@ from reinfer.control.recurrent_ppo import Percept, Trials, init_recurrent, updat
 from reinfer.inference.adaptive.agent import ScratchAgent
 from reinfer.inference.adaptive.rl2 import Rl2Agent, perceive, rl2_begin, rl2_begin_episode, rl2_mean, rl2_observe
 from reinfer.runs import random
-from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import ConfigError
-from reinfer.stages.scratch import PROTOCOL_NAMES, Ground
+from reinfer.stages.scratch import PROTOCOL_NAMES, Ground, ScratchStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +53,8 @@ class Rl2Config:
 PRESETS = {"rl2": Rl2Config(), "rl2-quick": replace(Rl2Config(), robot_steps=1_200_000)}
 
 
-class Rl2Stage:
-    """Implements ``runs.Stage``; an iteration starts its own physics, so every iteration is a boundary."""
-
-    name = "scratch"
-    score_key = "return_held_out"
-    sync_interval = 1
+class Rl2Stage(ScratchStage):
+    """Implements ``runs.Stage``: RL2."""
 
     def __init__(self, config: Rl2Config):
         self.config = validate(config)
@@ -152,10 +147,6 @@ class Rl2Stage:
 
     # ---- result
 
-    def parents(self) -> list[dict]:
-        """The files of a robot of a user's own."""
-        return self.ground.body.parents()
-
     def agent(self, state: LearnerState) -> ScratchAgent:
         """The agent in ``state``, which acts without noise."""
         config, ground = self.config, self.ground
@@ -166,7 +157,3 @@ class Rl2Stage:
             "hidden": config.hidden,
         }
         return ground.agent("rl2", Rl2Agent(state.networks, state.moments), sizes)
-
-    def export(self, state: LearnerState, folder: Path, provenance: dict) -> None:
-        """Write the agent as a model folder."""
-        self.agent(state).save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)
