@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reinfer.bodies import HALF_CHEETAH, CommandRange
-from reinfer.control.calibration import calibrate, calibrated, no_calibration
+from reinfer.control.calibration import COPIES, SPEEDS, calibrate, calibrated, no_calibration
 from reinfer.control.commands import Commands
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.stages.low_level import PRESETS, LowLevelStage
@@ -60,10 +60,10 @@ def test_a_bias_is_taken_out(moved):
 def test_what_falls_or_does_not_run_is_left_alone(moved):
     still = calibrate(moved(Biased(np.zeros_like)), HALF_CHEETAH, np.random.default_rng(0), rounds=3, threads=1)
     assert np.abs(still.command / np.where(still.wanted, still.wanted, 1.0)).max() <= 1.2 + 1e-9
-    policy = moved(Biased(lambda v: 0.9 * v, falling=12))
+    policy = moved(Biased(lambda v: 0.9 * v, falling=COPIES))
     found = calibrate(policy, HALF_CHEETAH, np.random.default_rng(0), rounds=4, threads=1)
     assert found.command[0] == found.wanted[0]
-    assert found.command[1] < found.wanted[1] and found.command[-2] > 1.1 * found.wanted[-2]
+    assert found.command[1] < found.wanted[1] and found.command[-SPEEDS // 2] > 1.1 * found.wanted[-SPEEDS // 2]
 
 
 def test_no_rounds_change_nothing():
@@ -79,7 +79,7 @@ def test_a_stage_calibrates_what_it_exports(tmp_path):
     stage.export(state, tmp_path / "b", {"stage": "low"})
     assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
     policy = LowLevelPolicy.load(tmp_path / "a")
-    assert len(policy.calibration.wanted) == 21
+    assert len(policy.calibration.wanted) == 2 * SPEEDS + 1
     # Speeds told to the network are the corrected ones.
     observation, task_state = np.zeros((1, 17)), np.zeros((1, 6))
     policy.calibration = policy.calibration._replace(command=policy.calibration.wanted + 0.5)

@@ -14,8 +14,9 @@ from reinfer.control.following import follow
 from reinfer.simulation import BatchSimulation
 from reinfer.tasks import VELOCITY
 
-#: Speeds in the table, either way; bodies that try each of them.
-SPEEDS, COPIES = 10, 12
+#: Speeds in the table, either way; bodies that try each of them. Slow gaits change from one speed to the next: with 10
+#: speeds in place of 30 a walker's were 4.2 in place of 2.1 % off below 0.6 m/s.
+SPEEDS, COPIES = 30, 8
 
 #: How long bodies run, and over how much of it, at the end, speed is measured.
 RUN_S, WINDOW_S = 12.0, 6.0

@@ -28,20 +28,19 @@ CRITIC_INPUTS = 2
 #: Command changes per second of restless episodes.
 RESTLESS_HZ = 16.0
 
-#: Speed at which goals are approached from afar, as a share of the highest promised.
-GOAL_SHARE = 0.8
-
 
 class Terms(NamedTuple):
     """How episodes go and what they earn: time limit (s); share of episodes that begin at speed; whether speeds are
     judged relative to the target; share of goals that lie farther than a policy can see, so that bodies run at full
-    speed for long; share of episodes in which commands change all the time."""
+    speed for long; share of episodes in which commands change all the time; share of the highest speed promised at which
+    goals are approached from afar."""
 
     episode_s: float
     moving_starts: float
     relative_speed: bool
     far_goals: float
     restless: float
+    goal_share: float
 
 
 class Demand(NamedTuple):
@@ -126,5 +125,5 @@ def judged(before, reached, action, commands: Commands, progress: Progress, dema
     average = averaged_error(progress.average, error, age_s, dt_s)
     average = xp.where(commands.kind == JUMP, recent.max(1) - commands.target, average)
     scored = (error, average, age_s, reached[:, 3], commands, action)
-    reward = tracking_reward(*scored, GOAL_SHARE * demand.promised, terms.relative_speed)
+    reward = tracking_reward(*scored, terms.goal_share * demand.promised, terms.relative_speed)
     return reward, Progress(average, age_s, recent)

@@ -46,6 +46,9 @@ class LowLevelConfig:
     )
     last_hard_commands: float = setting(0.0, "the same at the end of the run", low=0.0, high=1.0)
     far_goals: float = setting(0.0, "share of goals that lie farther than a policy can see", low=0.0, high=1.0)
+    goal_share: float = setting(
+        0.8, "speed at which goals are approached from afar, as a share of the highest promised", low=0.1, high=1.0
+    )
     restless: float = setting(0.0, "share of episodes in which commands change all the time", low=0.0, high=1.0)
     first_fall_cost: float = setting(0.0, "taken from the reward of a fall at the start", low=0.0)
     last_fall_cost: float = setting(0.0, "the same at the end, and from when annealing begins", low=0.0)
@@ -62,17 +65,18 @@ class LowLevelConfig:
 
 
 #: What bodies that fall need: a longer view (2 s at 20 ms), speeds that grow, starts at speed, practice of what
-#: makes them fall, to the end, long runs, commands that change at any moment, and falls that cost what they spoil, more
-#: and more.
+#: makes them fall, to the end, long runs, commands that change at any moment, goals approached at a speed at which they
+#: hardly ever fall, and falls that cost what they spoil, more and more.
 _LEGGED = LowLevelConfig(
-    hard_commands=0.4,
-    last_hard_commands=0.15,
+    hard_commands=0.5,
+    last_hard_commands=0.3,
     far_goals=0.2,
+    goal_share=0.6,
     restless=0.08,
     first_fall_cost=25.0,
     last_fall_cost=100.0,
     final_std=0.08,
-    calibration_rounds=4,
+    calibration_rounds=6,
     iterations=3300,
     discount=0.99,
     relative_speed=True,
