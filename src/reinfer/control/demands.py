@@ -32,8 +32,8 @@ RESTLESS_HZ = 16.0
 class Terms(NamedTuple):
     """How episodes go and what they earn: time limit (s); share of episodes that begin at speed; whether speeds are
     judged relative to the target; share of goals that lie farther than a policy can see, so that bodies run at full
-    speed for long; share of episodes in which commands change all the time; share of the highest speed promised that goals
-    are approached with from afar."""
+    speed for long; share of episodes in which commands change all the time; at which share of the highest promised
+    speed goals are approached from afar."""
 
     episode_s: float
     moving_starts: float
