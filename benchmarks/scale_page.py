@@ -50,7 +50,9 @@ def tasks_lines(toy: dict) -> list[str]:
     rate = toy["updates_per_s"]["median"]
     each = config.behaviour_episodes + config.policy_episodes
     start = toy["first_iteration_s"] - toy["iteration_s"]
-    met = config.iterations * config.updates * each
+    # The agent's own episodes begin later than those of random behaviours.
+    own = (1.0 - config.policy_from) * config.policy_episodes
+    met = round(config.iterations * config.updates * (config.behaviour_episodes + own))
     rows = []
     for size in SIZES:
         updates = math.ceil(size / each)

@@ -11,6 +11,7 @@ from reinfer.bodies import HALF_CHEETAH, ROBOTS, CommandRange, robot
 from reinfer.control import low_level_policy
 from reinfer.control.commands import COMMAND_KINDS, Commands, restrict
 from reinfer.control.curriculum import no_practice
+from reinfer.control.demands import judged, no_progress
 from reinfer.control.following import follow
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
@@ -372,3 +373,17 @@ def test_result_is_plain_json_and_repeats():
     ]
     assert json.loads(json.dumps(first, allow_nan=False)) == first
     assert len(first["by_command"]) == 6
+
+
+def test_goals_are_approached_at_the_share_of_the_highest_speed_that_was_asked_for():
+    """Far from its goal a body earns most at that speed, be it 0.6 or 0.8 of the 3 m/s that are promised."""
+    speeds = np.linspace(0.5, 3.0, 26)
+    reached = np.zeros((len(speeds), 6))
+    reached[:, 3] = speeds
+    commands = Commands(np.full(len(speeds), GOAL), np.full(len(speeds), 5.0))
+    for share in (0.6, 0.8):
+        stage = LowLevelStage(replace(SMALL, goal_share=share))
+        progress, demand = no_progress(len(speeds), 0.05), stage._demand(0, no_practice())
+        given = (np.zeros_like(reached), reached, np.zeros((len(speeds), 6)), commands, progress, demand)
+        earned, _ = judged(*given, stage.exercise.terms, 0.05)
+        assert speeds[earned.argmax()] == pytest.approx(share * 3.0)

@@ -13,7 +13,6 @@ from reinfer.control.replay import (
     sample_anchors,
     steps_at,
     steps_before,
-    stored_steps,
     whole_episodes,
 )
 from reinfer.tasks import Tasks
@@ -70,7 +69,7 @@ def test_windows_hold_the_steps_before_the_anchor_and_nothing_else(batches, widt
 def test_wrapping_keeps_the_newest_episodes():
     replay = filled(5, numbered(0, 4), numbered(4, 4), numbered(8, 4))
     kept = sorted((np.asarray(replay.episodes.state[:, 0, 0]) // 100).astype(int))
-    assert kept == [7, 8, 9, 10, 11] and int(replay.added) == 12 and int(stored_steps(replay)) == 35
+    assert kept == [7, 8, 9, 10, 11] and int(replay.added) == 12 and int(replay.episodes.length.sum()) == 35
     assert sorted(np.asarray(replay.episodes.tasks.target)) == [8, 9, 10, 11, 12]
     drawn = sample_anchors(jax.random.key(0), replay, 3500)
     order = np.asarray(replay.episodes.state[drawn.slot, drawn.step, 0])

@@ -18,7 +18,7 @@ from reinfer.viewing.latent_points import record_latents, toy_latents
 from reinfer.viewing.progress import progress_figure, read_progress
 from reinfer.viewing.series import moving_average
 from reinfer.viewing.stride import stride_figure
-from reinfer.viewing.style import FAMILY_COLOUR, png_of, shades, svg_of
+from reinfer.viewing.style import FAMILY_COLOUR, shades, svg_of
 from reinfer.viewing.tracks import pick, tracks_figure
 
 
@@ -252,4 +252,3 @@ def test_pictures_are_reproducible_and_scale():
     assert svg_of(draw()) == svg_of(draw())
     head = svg_of(draw()).split(">", 1)[0]
     assert "viewBox" in head and "width=" not in head
-    assert png_of(draw(), 50)[:4] == b"\x89PNG"

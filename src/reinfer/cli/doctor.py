@@ -116,7 +116,7 @@ def _lines(found: dict) -> list[str]:
     lines += [f"{name:<12} {value}" for name, value in machine["environment"].items()]
     lines += [f"{'GL ' + name:<12} {'works' if works else 'not available'}" for name, works in rendering.items()]
     if not any(rendering.values()):
-        lines.append(f"{'':<12} videos of planar bodies are drawn without GL")
+        lines.append(f"{'':<12} videos are drawn without GL")
     lines += [f"{'shipped':<12} {name}: {state}" for name, state in found["shipped_models"].items()]
     if not found["shipped_models"]:
         lines.append(f"{'shipped':<12} no models")

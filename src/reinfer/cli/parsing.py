@@ -26,7 +26,7 @@ def parse(options, prog: str, arguments: list[str], default=None):
         default: instance whose values hold for absent options.
     Raises ConfigError naming the option and what is allowed.
     """
-    require_known(arguments, flags(options, default))
+    require_known(arguments, flags(options))
     errors = io.StringIO()
     chosen = {} if default is None else {"default": default}
     try:
@@ -39,7 +39,7 @@ def parse(options, prog: str, arguments: list[str], default=None):
         raise ConfigError(f"{_one_line(errors.getvalue())}; see {prog} --help") from None
 
 
-def flags(options, default=None, prefix: str = "") -> list[str]:
+def flags(options, prefix: str = "") -> list[str]:
     """Every ``--flag`` of the dataclass ``options``, as the user types it."""
     found = []
     for field in dataclasses.fields(options):

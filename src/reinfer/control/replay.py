@@ -103,11 +103,6 @@ def add_episodes(replay: Replay, episodes: Episodes) -> Replay:
     return Replay(stored, replay.added + count)
 
 
-def stored_steps(replay: Replay) -> jax.Array:
-    """Number of steps that can be drawn, a scalar."""
-    return replay.episodes.length.sum()
-
-
 def sample_anchors(key, replay: Replay, count: int, weighting: str = "uniform") -> Anchors:
     """``count`` stored steps, from the newest to the oldest; the replay must not be empty.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from reinfer.bodies import Body
+from reinfer.control.commands import promised
 from reinfer.evaluation.contest import EPISODE_S, MOMENTS_S, RANDOM_SETS, ROWS, TASK_SETS, Scores, is_kind, measure
 from reinfer.evaluation.statistics import describe
 from reinfer.runs import random
@@ -95,7 +96,7 @@ class Contest:
         return relearned | {
             "toy": ToyPolicyAgent(contestant.toy, self.toy_steps),
             "oracle": OracleAgent(self.tasks, families),
-            "random": RandomAgent(self.low_level.ranges, contestant.seed, families),
+            "random": RandomAgent(promised(self.body.commands, self.low_level.ranges), contestant.seed, families),
             "zero": ZeroAgent(families),
         }
 

@@ -140,8 +140,8 @@ class ToyAgent:
         With a ``stride``, each of the rows spans so many that were appended (``context.merge_rows``).
 
         By default an agent forgets where its architecture can: a changed task is found several times sooner and nothing
-        is lost where tasks stay; inference then costs some five to ten times as much. Raises ConfigError where the
-        architecture cannot forget; returns itself.
+        is lost where tasks stay; inference then costs more, the more so the more changes rewards leave possible. Raises
+        ConfigError where the architecture cannot forget; returns itself.
         """
         able = self._functions.forgetting is not None
         if forget and not able:

@@ -162,7 +162,7 @@ class LowLevelStage:
         fall_cost = config.first_fall_cost + (config.last_fall_cost - config.first_fall_cost) * grown
         left = self._left(iteration)
         hard_share = None
-        if config.hard_commands:
+        if config.hard_commands or config.last_hard_commands:
             hard_share = config.last_hard_commands + (config.hard_commands - config.last_hard_commands) * left
         return Demand(asked, asked.speed_mps[1] / config.speed_reserve, hard_share, practice, fall_cost)
 

@@ -96,7 +96,6 @@ PRESETS = {
     "hopper": replace(
         _LEGGED,
         body="hopper",
-        iterations=3300,
         speed_reserve=1.25,
         entropy_weight=0.006,
         speed_ramp=0.5,

@@ -134,7 +134,7 @@ def update(state: ProcessState, key, config: ProcessConfig):
     own = tasks[: config.own_tasks]
     toy = Toy1d(config.process_noise, config.time_step_spread)
     episodes = own_episodes(keys[1], toy, own, state.inference.encoder, state.policy, config.own_length)
-    batch = draw_batch(keys[2], tasks, own, episodes, config)
+    batch = draw_batch(keys[2], tasks, episodes, config)
     slope = jax.grad(inference_loss, has_aux=True)
     gradient, parts = slope(state.inference, batch, keys[3], config)
     cost, policy_gradient = jax.value_and_grad(policy_cost)(
@@ -152,8 +152,8 @@ def update(state: ProcessState, key, config: ProcessConfig):
     return state, parts | {"control_cost": cost}
 
 
-def draw_batch(key, tasks: Tasks, own: Tasks, episodes, config: ProcessConfig):
-    """Contexts of random walks in ``tasks``, then those of the agent's ``episodes`` in ``own``, with targets."""
+def draw_batch(key, tasks: Tasks, episodes, config: ProcessConfig):
+    """Contexts of random walks in ``tasks``, then of the agent's ``episodes`` in the first of these, with targets."""
     keys = jax.random.split(key, 4)
     walks = random_walks(keys[0], tasks, published=False)
     parts = zip(walk_contexts(keys[1], walks, tasks, published=False), own_contexts(keys[2], episodes), strict=True)

@@ -4,7 +4,7 @@ Used unchanged by the toy, by every robot, by relabelling and by evaluation; wor
 Source of the form: the published toy and half-cheetah environments, ``-|q - g| / |g|`` without control cost.
 """
 
-from reinfer.tasks.families import FAMILY_CHANNEL, FAMILY_KIND, FAMILY_SIGN, JUMP, KIND_CHANNEL
+from reinfer.tasks.families import FAMILY_CHANNEL, FAMILY_KIND, JUMP, KIND_CHANNEL
 
 
 def _channel_value(xp, one_hot, is_magnitude, state):
@@ -67,9 +67,3 @@ def reward_of_value(value, target):
     """Reward ``-|q - g| / |g|`` of a controlled ``value`` q under ``target`` g, in the same unit, equal shapes."""
     xp = target.__array_namespace__()
     return -xp.abs(value - target) / xp.abs(target)
-
-
-def sign_of(family):
-    """Sign of the targets of integer ``family`` (NumPy or JAX array), same shape."""
-    xp = family.__array_namespace__()
-    return xp.asarray(FAMILY_SIGN)[family]

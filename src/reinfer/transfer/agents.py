@@ -41,8 +41,8 @@ class Situation(NamedTuple):
 class Decision(NamedTuple):
     """Sub-goals of N simulations and the belief behind them.
 
-    ``kind`` (N,) index into ``tasks.KINDS``; ``target`` (N,) absolute, SI units, not yet limited to what
-    the low level was trained on; ``belief``: leaves with leading axis N; ``memo``: what a learning agent wants kept.
+    ``kind`` (N,) index into ``tasks.KINDS``; ``target`` (N,) absolute, SI units, not yet limited to what the low level
+    has learned and the body promises; ``belief``: leaves with leading axis N; ``memo``: what a learning agent wants kept.
     """
 
     kind: jax.Array

@@ -143,14 +143,6 @@ def svg_of(figure: Figure) -> str:
     return re.sub(r'\s(width|height)="[^"]*"', "", head) + ">" + rest
 
 
-def png_of(figure: Figure, dots_per_inch: int = 150) -> bytes:
-    """The figure as PNG bytes."""
-    buffer = io.BytesIO()
-    with style():
-        figure.savefig(buffer, format="png", dpi=dots_per_inch, metadata={"Software": None})
-    return buffer.getvalue()
-
-
 def save_figure(figure: Figure, path) -> None:
     """Write ``figure`` to ``path``, whose ending tells the format. Raises OSError if it cannot."""
     buffer = io.BytesIO()
