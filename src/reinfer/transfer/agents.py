@@ -42,7 +42,8 @@ class Decision(NamedTuple):
     """Sub-goals of N simulations and the belief behind them.
 
     ``kind`` (N,) index into ``tasks.KINDS``; ``target`` (N,) absolute, SI units, not yet limited to what the low level
-    has learned and the body promises; ``belief``: leaves with leading axis N; ``memo``: what a learning agent wants kept.
+    has learned and the body promises; ``belief``: leaves with leading axis N; ``memo``: what a learning agent wants
+    kept.
     """
 
     kind: jax.Array
