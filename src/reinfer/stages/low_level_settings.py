@@ -91,11 +91,13 @@ PRESETS = {
     "quick": LowLevelConfig(iterations=250),
     "multi": LowLevelConfig(kinds=COMMAND_KINDS, iterations=2500),
     "walker2d": replace(_LEGGED, body="walker2d"),
-    # A body on one foot gives up on going backwards unless it keeps exploring and speeds grow slowly, and cannot brake
-    # where it is faster than anything it was ever asked for.
+    # A body on one foot gives up on going backwards unless it keeps exploring, speeds grow slowly and what it fails at
+    # is not nearly all it is asked for; and it cannot brake where it is faster than anything it was ever asked for.
     "hopper": replace(
         _LEGGED,
         body="hopper",
+        hard_commands=0.4,
+        last_hard_commands=0.0,
         speed_reserve=1.25,
         entropy_weight=0.006,
         speed_ramp=0.5,
