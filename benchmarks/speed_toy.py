@@ -40,8 +40,8 @@ CONTESTANTS = {"toy": toy}
 
 
 def measure(seconds: float, peer_python: str, rounds: int = 3) -> dict:
-    """Rates, start-up times and memory, in about ``seconds``."""
-    del peer_python
+    """Rates, start-up times and memory. An iteration is the least that can be timed, and long enough."""
+    del seconds, peer_python
     from reinfer.stages.toy import PRESETS, ToyStage
 
     preset = "default"
