@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from reinfer.runs.models import load_model
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
+MODELS = ROOT / "src" / "reinfer" / "models"
 SEEDS = range(5)
 #: Robots beside the half-cheetah, and what was published of them: position in m, velocity in m/s.
 PUBLISHED = {"walker2d": "thesis 0.93 m, 1.1 m/s", "hopper": "thesis 1.95 m, 0.44 m/s"}
@@ -45,7 +48,21 @@ def evaluate(names) -> None:
         found = json.loads(subprocess.run(line, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
         if rows := found.pop("by_command", None):
             found["up_to_2_mps"] = up_to(rows, 2.0)
+        found["models"] = models_behind(command)
         (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def models_behind(command: str) -> dict[str, str]:
+    """Digests of the shipped models that ``command`` may play with, by their place: its robots' and its agents'."""
+    words = command.split()
+    parts = [word.removeprefix("shipped:") for word in words if word.startswith("shipped:")]
+    if not parts:
+        bodies = sorted({folder.name for folder in MODELS.iterdir()} & set(words))
+        agents = {"low": [], "process": ["process"]}.get(words[1], ["toy3dof" if "multi" in words else "toy"])
+        parts = [f"{body}/low" for body in bodies] if words[1] in ("low", "process") else bodies
+        parts = parts + agents
+    found = sorted(path.parent for part in parts for path in (MODELS / part).rglob("model.safetensors"))
+    return {str(folder.relative_to(MODELS)): load_model(folder).sha256 for folder in found}
 
 
 def up_to(rows: list[dict], speed_mps: float) -> dict:
@@ -65,8 +82,8 @@ def load(name: str) -> dict:
 
 
 def missing(name: str) -> list[str]:
-    """What to say in place of figures that there are none of; empty where there are."""
-    if (RESULTS / f"{name}.json").exists():
+    """What to say in place of figures that there are none of, or that are of models since replaced; else empty."""
+    if (RESULTS / f"{name}.json").exists() and load(name).get("models") == models_behind(COMMANDS[name]):
         return []
     return [f"Not evaluated with the present models: `reinfer {COMMANDS[name]}`.", ""]
 
