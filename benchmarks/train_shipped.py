@@ -19,8 +19,8 @@ MODELS = ROOT / "src" / "reinfer" / "models"
 RUNS = ROOT / "runs" / "shipped"
 TIMES = ROOT / "docs" / "results" / "training.json"
 SEEDS = range(5)
-BODIES = ("half_cheetah", "walker2d", "hopper")
-#: Those with a learned stride: the others decide at every control step, of 20 ms.
+BODIES = ("half_cheetah", "walker2d", "hopper", "ant")
+#: Those with a learned stride: the others decide at every control step, of 20 to 50 ms.
 STRIDE_BODIES = ("half_cheetah",)
 #: The robot that stands and jumps too.
 MULTI = "half_cheetah"

@@ -17,7 +17,7 @@ def trained() -> list[str]:
         "## Low level",
         "",
         "`reinfer eval low --body BODY --json`: goals 0.3 to 3 m away; speeds from 0.3 m/s to the highest (3 m/s,",
-        "walker2d 2.5 m/s, hopper 2 m/s), and to 2 m/s, both ways, over 3 s. Published: nine days of training for",
+        "walker2d 2.5 m/s, others 2 m/s), and to 2 m/s, both ways, over 3 s. Published: nine days of training for",
         "0.5 to 1.5 m on the half-cheetah.",
         "",
         "| | goals, m | speeds, relative | to 2 m/s | falls in 30 s | to 2 m/s | training, min |",
