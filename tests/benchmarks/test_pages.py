@@ -1,0 +1,56 @@
+"""The pages on results: figures of models that were since replaced are not shown, and what is missing is said."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def pages(monkeypatch, tmp_path):
+    """``results`` and ``evaluations`` on a copy of nothing: no page, no figure."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import evaluations
+    import results
+
+    for module in (evaluations, results):
+        monkeypatch.setattr(module, "RESULTS", tmp_path)
+    return evaluations, results
+
+
+def test_figures_are_of_the_present_models_or_missing(pages, tmp_path):
+    evaluations, _ = pages
+    command = evaluations.COMMANDS["low_walker2d"]
+    models = evaluations.models_behind(command)
+    assert list(models) == ["walker2d/low"] and len(models["walker2d/low"]) == 64
+    file = tmp_path / "low_walker2d.json"
+    assert command in evaluations.missing("low_walker2d")[0]
+    for found, told in ((models, False), ({"walker2d/low": "0" * 64}, True), ({}, True), (None, True)):
+        file.write_text(json.dumps({} if found is None else {"models": found}))
+        assert bool(evaluations.missing("low_walker2d")) is told
+
+
+def test_models_are_those_a_command_may_play_with(pages):
+    evaluations, _ = pages
+    places = {name: set(evaluations.models_behind(command)) for name, command in evaluations.COMMANDS.items()}
+    assert places["toy_seed3"] == {"toy/seed3"} and places["change_toy"] == {f"toy/seed{seed}" for seed in range(5)}
+    assert {"half_cheetah/low", "half_cheetah/stride/seed4", "toy/seed4"} <= places["transfer_standard"]
+    assert places["process"] == {f"{body}/low" for body in ("half_cheetah", "walker2d", "hopper")} | {"process/seed0"}
+    assert "toy3dof/seed0" in places["transfer_multi"] and "toy/seed0" not in places["transfer_multi"]
+
+
+def test_the_page_on_scale_stays_where_its_figures_are_not_all_there(pages, monkeypatch, tmp_path, capsys):
+    _, results = pages
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    monkeypatch.setattr(results, "page", lambda: "page")
+    monkeypatch.setattr(results, "readme_table", lambda: "table")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text(f"before {results.BEGIN} old {results.END} after")
+    scale = tmp_path / "docs" / "scale.md"
+    scale.write_text("measured before")
+    (tmp_path / "speed.json").write_text(json.dumps({"toy": {}}))
+    results.write_pages()
+    assert scale.read_text() == "measured before" and "not all measured" in capsys.readouterr().err
+    assert (tmp_path / "README.md").read_text() == "before table after"
