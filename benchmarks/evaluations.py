@@ -28,6 +28,10 @@ COMMANDS = {
         f"transfer_{body}": f"eval transfer --body {body} --tasks standard --seeds 5 --stride 1 --json"
         for body in PUBLISHED
     },
+    **{
+        f"heldout_{body}": f"eval transfer --body {body} --tasks heldout --seeds 5 --stride 1 --json"
+        for body in PUBLISHED
+    },
     "robustness": "eval robustness --seeds 2 --json",
     "change_toy": "eval change --body toy1d --seeds 3 --compare --json",
     "change_half_cheetah": "eval change --body half_cheetah --seeds 2 --json",
