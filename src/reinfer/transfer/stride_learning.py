@@ -16,7 +16,7 @@ import optax
 
 from reinfer.control.networks import MLP
 from reinfer.control.normalisation import Moments, init_moments, update_moments
-from reinfer.transfer.strides import MEMBERS, init_stride_network, stride_values
+from reinfer.transfer.strides import MAX_STRIDE, MEMBERS, init_stride_network, stride_values
 
 
 class StrideLearner(NamedTuple):
@@ -125,9 +125,11 @@ class _Transitions(NamedTuple):
 
 def _transitions(episodes: Episodes, episode, time, which) -> _Transitions:
     start = episodes.start[episode, time, which]
+    # After a fall no stride begins. Such rows are not valid, but what is computed of them must be finite.
+    length = jnp.minimum(time + 1 - start, MAX_STRIDE)
     return _Transitions(
         episodes.features[episode, start, which],
-        time + 1 - start,
+        length,
         episodes.gain[episode, time, which],
         episodes.features[episode, time + 1, which],
         episodes.terminal[episode, time, which],
