@@ -126,6 +126,22 @@ def test_episodes_hold_the_discounted_rewards_of_each_prefix(small):
     assert len(np.unique(episodes.features[0].reshape(-1, stage.features), axis=0)) > 4
 
 
+def test_robots_that_fall_spoil_nothing(small):
+    """After a fall no stride begins for longer than any stride is; nothing is learned from those steps."""
+    stage = StrideStage(replace(small, episode_s=3.0, batch=256))
+    simulation, calls = stage.hierarchy.simulation, []
+
+    def fallen():
+        calls.append(1)
+        return np.arange(5) < 2 if len(calls) > 5 else np.zeros(5, bool)
+
+    simulation.fallen = fallen
+    state, metrics = stage.iterate(stage.init(), 0)
+    assert metrics["falls"] == 2 and state.episodes.valid[0, -1].tolist() == [0, 0, 1, 1, 1]
+    assert np.isfinite(list(metrics.values())).all()
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.learner.network))
+
+
 def test_training_tasks_are_goals_and_velocities_in_range(small):
     stage = StrideStage(replace(small, simulations=256))
     tasks = stage.training_tasks(0)
