@@ -142,7 +142,7 @@ def test_seeds_are_refused_where_they_cannot_be(walk, tmp_path, capsys, typed, w
 
 def test_toys_take_many_seeds():
     wanted = read_training(["toy", "--seeds", "8", "--seed", "2", "--body", "toy3dof"])
-    assert wanted.config == with_seeds(ToyConfig(body="toy3dof", iterations=44, seed=2), 8)
+    assert wanted.config == with_seeds(ToyConfig(body="toy3dof", iterations=56, seed=2), 8)
     assert wanted.classes[type(wanted.config)].score_key == "target_error"
 
 

@@ -82,6 +82,10 @@ def test_a_signal_ends_it_and_frees_the_port(page):
     socket.create_server(("127.0.0.1", port)).close()
 
 
+#: A robot that no low level is shipped for.
+BEETLE = Path(__file__).resolve().parents[2] / "examples" / "beetle" / "beetle.py"
+
+
 def fails(capsys, *arguments) -> str:
     """The one line on standard error of ``reinfer view`` with ``arguments``, which must end with 2 and say no more."""
     assert main(["view", *arguments]) == 2
@@ -98,7 +102,7 @@ def test_one_line_for_every_mistake(capsys, monkeypatch):
     assert "needs high" in fails(capsys, "--policy", "relearned")
     assert "stride: '0' is not allowed" in fails(capsys, "--stride", "0")
     assert "no run or model at nowhere" in fails(capsys, "--port", "0", "--toy", "nowhere")
-    assert "low: must be given for body 'ant'" in fails(capsys, "--port", "0", "--body", "ant")
+    assert "low: must be given for body 'beetle'" in fails(capsys, "--port", "0", "--body", str(BEETLE))
     assert "host: 'no.such.host.invalid' is not allowed" in fails(capsys, "--host", "no.such.host.invalid")
     assert "host: '192.0.2.7' is not allowed" in fails(capsys, "--host", "192.0.2.7")
     with socket.create_server(("127.0.0.1", 0)) as taken:
