@@ -142,6 +142,14 @@ def readme_table() -> str:
                 f"| {body}: position / velocity | **{found['position']['settled_error_m']:.3f} m** "
                 f"/ **{100 * found['velocity']['windowed_relative_error']:.1f} %** | {published} |"
             )
+    if (RESULTS / "compare_cheetah-vel.json").exists():
+        agents = load("compare_cheetah-vel")["agents"]
+        first, last = (agents["reuse"]["return_by_episode"][index] for index in (0, -1))
+        said = ""
+        if peer := agents.get("pearl"):
+            untaught, adapted = peer["return_by_episode"][0], peer["return_by_episode"][-1]
+            said = f"PEARL here, {peer['robot_steps']:,} steps: {untaught:.0f} / {adapted:.0f}"
+        lines.append(f"| Cheetah-Vel, return of the first / last episode | **{first:.0f} / {last:.0f}** | {said} |")
     return "\n".join([*lines, END])
 
 
