@@ -1,5 +1,6 @@
 """Which commands of reinfer evaluate the shipped models, and the figures that they printed."""
 
+import functools
 import json
 import statistics
 import subprocess
@@ -60,6 +61,7 @@ def evaluate(names) -> None:
         (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
+@functools.cache
 def models_behind(command: str) -> dict[str, str]:
     """Digests of the shipped models that ``command`` may play with, by their place: its robots' and its agents'."""
     words = command.split()

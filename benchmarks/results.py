@@ -144,13 +144,16 @@ def readme_table() -> str:
             )
     if (RESULTS / "compare_cheetah-vel.json").exists():
         agents = load("compare_cheetah-vel")["agents"]
-        first, last = (agents["reuse"]["return_by_episode"][index] for index in (0, -1))
-        said = ""
-        if peer := agents.get("pearl"):
-            untaught, adapted = peer["return_by_episode"][0], peer["return_by_episode"][-1]
-            said = f"PEARL here, {peer['robot_steps']:,} steps: {untaught:.0f} / {adapted:.0f}"
-        lines.append(f"| Cheetah-Vel, return of the first / last episode | **{first:.0f} / {last:.0f}** | {said} |")
+        pearl = agents.get("pearl")
+        beside = f"PEARL here, {pearl['robot_steps']:,} steps: {first_and_last(pearl)}" if pearl else ""
+        reuse = first_and_last(agents["reuse"])
+        lines.append(f"| Cheetah-Vel, return of the first / last episode | **{reuse}** | {beside} |")
     return "\n".join([*lines, END])
+
+
+def first_and_last(agent: dict) -> str:
+    """Returns of the first and of the last episode of a trial."""
+    return f"{agent['return_by_episode'][0]:.0f} / {agent['return_by_episode'][-1]:.0f}"
 
 
 def write_pages() -> None:

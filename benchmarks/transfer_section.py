@@ -51,8 +51,8 @@ def held_out() -> list[str]:
             lines += missing(name)
             continue
         lines += [f"`reinfer {COMMANDS[name]}`", ""]
-        toy, oracle = transfer_rows(name)[:2]
-        rows += [toy.replace("toy agent, told only rewards", body), oracle.replace("oracle", f"{body}, oracle")]
+        found = load(name)
+        rows += [transfer_row(f"**{body}**", found), transfer_row(f"{body}, oracle", found["oracle"])]
     return [*lines, HEAD, "|---" * 7 + "|", *rows, ""] if rows else lines
 
 
@@ -100,17 +100,18 @@ def changes() -> list[str]:
 def transfer_rows(name: str) -> list[str]:
     """Table rows of one contest."""
     found = load(name)
-    rows = []
-    for agent in ("toy", "oracle", "random", "zero"):
-        part = found if agent == "toy" else found[agent]
-        position, velocity = part["position"], part["velocity"]
-        label = "**toy agent, told only rewards**" if agent == "toy" else agent
-        rows.append(
-            f"| {label} | {position['settled_error_m']:.3f} | {position['settled_fraction']:.2f} "
-            f"| {100 * velocity['windowed_relative_error']:.1f} % | {velocity['settled_fraction']:.2f} "
-            f"| {part['integrated_error_s']['mean']:.2f} | {part['fall_rate']:.3f} |"
-        )
-    return rows
+    comparators = [transfer_row(agent, found[agent]) for agent in ("oracle", "random", "zero")]
+    return [transfer_row("**toy agent, told only rewards**", found), *comparators]
+
+
+def transfer_row(label: str, part: dict) -> str:
+    """The table row of one agent of a contest."""
+    position, velocity = part["position"], part["velocity"]
+    return (
+        f"| {label} | {position['settled_error_m']:.3f} | {position['settled_fraction']:.2f} "
+        f"| {100 * velocity['windowed_relative_error']:.1f} % | {velocity['settled_fraction']:.2f} "
+        f"| {part['integrated_error_s']['mean']:.2f} | {part['fall_rate']:.3f} |"
+    )
 
 
 def ablation_rows(name: str) -> list[str]:

@@ -18,7 +18,7 @@ from reinfer.viewing.latent_points import record_latents, toy_latents
 from reinfer.viewing.progress import progress_figure, read_progress
 from reinfer.viewing.series import moving_average
 from reinfer.viewing.stride import stride_figure
-from reinfer.viewing.style import FAMILY_COLOUR, shades, svg_of
+from reinfer.viewing.style import FAMILY_COLOUR, save_figure, shades, svg_of
 from reinfer.viewing.tracks import pick, tracks_figure
 
 
@@ -247,8 +247,10 @@ def test_progress_names_what_is_wrong(tmp_path):
         progress_figure([run], ["lose"])
 
 
-def test_pictures_are_reproducible_and_scale():
+def test_pictures_are_reproducible_and_scale(tmp_path):
     draw = lambda: tracks_figure([rollout(steps=10)], ("goal",))  # noqa: E731
     assert svg_of(draw()) == svg_of(draw())
     head = svg_of(draw()).split(">", 1)[0]
     assert "viewBox" in head and "width=" not in head
+    save_figure(draw(), tmp_path / "tracks.png")
+    assert (tmp_path / "tracks.png").read_bytes()[:4] == b"\x89PNG"

@@ -41,12 +41,12 @@ def evaluate_low_level(policy, body: Body, seed: int, *, per_kind: int = 128, th
     """
     rng = np.random.default_rng([seed, 0x10E7])
     rows, falls, mean_ratio = [], [], None
-    kinds = trained_kinds(policy.ranges)
-    for kind in kinds:
+    ranges = promised(body.commands, policy.ranges)
+    for kind in trained_kinds(ranges):
         simulation = BatchSimulation(body, per_kind, threads)
         simulation.reset(rng)
         start = simulation.task_state()[:, 0]
-        commands = unseen_commands(kind, start, promised(body.commands, policy.ranges), rng)
+        commands = unseen_commands(kind, start, ranges, rng)
         states, fallen = follow(policy, simulation, commands, FALL_S)
         error = _errors(kind, states, commands, simulation.control_dt_s)
         falls.append(fallen)

@@ -31,10 +31,15 @@ CHANGE = 4.0
 GROUP, ROUNDING = 64, 1e-2
 
 
+def spread_of(reward) -> jax.Array:
+    """Half-width of the density around a predicted ``reward``, same shape."""
+    return SPREAD * (1.0 + jnp.abs(reward))
+
+
 def surprise(belief: Belief, row, layout: RowLayout = LINE_ROWS) -> jax.Array:
     """Negative log density (N,), in nats, of the reward in ``row`` (N, R) under ``belief`` at the state reached."""
     predicted = reward_of_value(rewarded_value(row, layout), belief.target)
-    spread = SPREAD * (1.0 + jnp.abs(predicted))
+    spread = spread_of(predicted)
     off = (row[:, len(layout.channels), None] - predicted) / spread
     density = belief.family_probability / (jnp.pi * spread * (1.0 + jnp.square(off)))
     return -jnp.log(density.sum(-1) + ANY_REWARD)
@@ -98,7 +103,7 @@ def may_be_better(cost, window: ContextWindow, begin, layout: RowLayout = LINE_R
     every row but the first costs at least ``least``.
     """
     # The density of a reward is highest under a prediction just below it, where the spread is smaller.
-    spread = SPREAD * (1.0 + jnp.abs(window.rows[..., len(layout.channels)])) * (1.0 - SPREAD**2)
+    spread = spread_of(window.rows[..., len(layout.channels)]) * (1.0 - SPREAD**2)
     least = -jnp.log(1.0 / (jnp.pi * spread) + ANY_REWARD).T
     # From every row on: what one task costs, less the least that another costs whose first row this is.
     saved = jnp.flip(jnp.cumsum(jnp.flip(cost - least, 0), 0), 0) + least - FIRST_REWARD
