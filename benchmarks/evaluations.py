@@ -68,9 +68,10 @@ def models_behind(command: str) -> dict[str, str]:
     parts = [word.removeprefix("shipped:") for word in words if word.startswith("shipped:")]
     if not parts:
         bodies = sorted({folder.name for folder in MODELS.iterdir()} & set(words))
-        agents = {"low": [], "process": ["process"]}.get(words[1], ["toy3dof" if "multi" in words else "toy"])
-        parts = [f"{body}/low" for body in bodies] if words[1] in ("low", "process") else bodies
-        parts = parts + agents
+        low, stride, toy = ("multi", "multi_stride", "toy3dof") if "multi" in words else ("low", "stride", "toy")
+        robots = [low] if words[1] in ("low", "process") else [low, stride]
+        agents = {"low": [], "process": ["process"]}.get(words[1], [toy])
+        parts = [f"{body}/{part}" for body in bodies for part in robots] + agents
     found = sorted(path.parent for part in parts for path in (MODELS / part).rglob("model.safetensors"))
     return {str(folder.relative_to(MODELS)): load_model(folder).sha256 for folder in found}
 
@@ -93,7 +94,7 @@ def load(name: str) -> dict:
 
 def missing(name: str) -> list[str]:
     """What to say in place of figures that there are none of, or that are of models since replaced; else empty."""
-    if (RESULTS / f"{name}.json").exists() and load(name).get("models") == models_behind(COMMANDS[name]):
+    if (RESULTS / f"{name}.json").exists() and models_behind(COMMANDS[name]).items() <= load(name).get("models", {}).items():
         return []
     return [f"Not evaluated with the present models: `reinfer {COMMANDS[name]}`.", ""]
 

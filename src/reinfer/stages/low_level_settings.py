@@ -103,10 +103,12 @@ PRESETS = {
         speed_ramp=0.5,
         anneal_from=0.5,
     ),
-    # It hardly ever falls; what it must learn is to keep to the line, at any speed.
+    # It falls at high speeds only; what it must learn is to keep to the line, at any speed.
     "ant": LowLevelConfig(
         body="ant",
-        iterations=1500,
+        iterations=2500,
+        hard_commands=0.3,
+        last_hard_commands=0.2,
         relative_speed=True,
         speed_ramp=0.3,
         far_goals=0.2,
