@@ -94,7 +94,8 @@ def load(name: str) -> dict:
 
 def missing(name: str) -> list[str]:
     """What to say in place of figures that there are none of, or that are of models since replaced; else empty."""
-    if (RESULTS / f"{name}.json").exists() and models_behind(COMMANDS[name]).items() <= load(name).get("models", {}).items():
+    known = load(name).get("models", {}) if (RESULTS / f"{name}.json").exists() else {}
+    if models_behind(COMMANDS[name]).items() <= known.items():
         return []
     return [f"Not evaluated with the present models: `reinfer {COMMANDS[name]}`.", ""]
 

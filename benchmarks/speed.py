@@ -1,11 +1,12 @@
 """How fast reinfer is, each claim a ratio to a peer measured in the same run; writes docs/results/speed.json and pages.
 
     python benchmarks/speed.py [PART...] [--seconds S] [--peer-python PATH]
-    python benchmarks/speed.py wallclock --minutes M [--seeds N] [--peer-python PATH]
+    python benchmarks/speed.py wallclock --minutes M [--seeds N] [--at-once K] [--peer-python PATH]
 
 Parts: physics, sac, toy, scaling; all four by default, within about ``--seconds`` (640, on 2 idle cores). ``wallclock``
-trains four contestants for ``--minutes`` each and seed, one after the other; typed again it goes on after those that
-are complete (below ``runs/speed``). A part replaces what was known of it and leaves the others.
+trains four contestants for ``--minutes`` each and seed, one after the other, or ``--at-once`` K side by side, each on
+its share of the cores; typed again it goes on after those that are complete (below ``runs/speed``). A part replaces
+what was known of it and leaves the others.
 
 Peers live in an environment of their own, which ``--peer-python`` names (or the variable ``PEER_PYTHON``):
 
@@ -57,7 +58,7 @@ def measure(part: str, options: argparse.Namespace) -> dict:
     start = time.perf_counter()
     if part == "wallclock":
         work = ROOT / "runs" / "speed"
-        found = speed_wallclock.measure(options.minutes, options.peer_python, options.seeds, work)
+        found = speed_wallclock.measure(options.minutes, options.peer_python, options.seeds, options.at_once, work)
     else:
         module, share = PARTS[part]
         asked = sum(PARTS[name][1] for name in options.parts)
@@ -74,6 +75,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=640.0, help="time for all parts named, except wallclock")
     parser.add_argument("--minutes", type=float, help="training time of each contestant of wallclock")
     parser.add_argument("--seeds", type=int, default=1, help="training seeds of wallclock")
+    parser.add_argument("--at-once", type=int, default=1, help="contestants of wallclock side by side")
     parser.add_argument(
         "--peer-python", default=os.environ.get("PEER_PYTHON", ""), help="interpreter that has the peers"
     )
@@ -87,9 +89,11 @@ def parse() -> argparse.Namespace:
         )
     if wallclock != (options.minutes is not None):
         parser.error("--minutes: is for wallclock, which needs it")
-    for name in ("seconds", "seeds", "minutes"):
+    for name in ("seconds", "seeds", "minutes", "at_once"):
         if getattr(options, name) is not None and getattr(options, name) <= 0:
-            parser.error(f"--{name}: {getattr(options, name)} is not allowed; it must be above 0")
+            parser.error(f"--{name.replace('_', '-')}: {getattr(options, name)} is not allowed; it must be above 0")
+    if options.at_once > (cores := len(os.sched_getaffinity(0))):
+        parser.error(f"--at-once: {options.at_once} is not allowed; there are {cores} cores")
     peers = Path(options.peer_python)
     if {"physics", "sac", "wallclock"} & set(options.parts) and not (options.peer_python and os.access(peers, os.X_OK)):
         parser.error(

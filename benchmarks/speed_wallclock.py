@@ -1,6 +1,6 @@
 """Who tracks speeds better after the same time: our PPO and our SAC, Stable-Baselines3's SAC and SBX's.
 
-    PYTHON speed_wallclock.py CONTESTANT MINUTES SEED OUTPUT     (``speed.py wallclock`` runs this)
+    PYTHON speed_wallclock.py CONTESTANT MINUTES SEED CORES OUTPUT     (``speed.py wallclock`` runs this)
 
 All train on ``speed_tracking`` with the same physics, and are judged at the same moments of their own training time, in
 which judging does not count and compiling does. The three SACs are the same algorithm with Stable-Baselines3's
@@ -9,9 +9,12 @@ whether they learn alike. Ours by PPO is the low-level stage as it trains for co
 """
 
 import json
+import os
+import queue
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -178,26 +181,42 @@ def sbx(seed: int, clock: Clock) -> None:
 CONTESTANTS = {"our PPO": our_ppo, "our SAC": our_sac, "sb3 SAC": stable_baselines3, "sbx SAC": sbx}
 
 
-def measure(minutes: float, peer_python: str, seeds: int, work: Path) -> dict:
-    """Curves of all contestants, ``minutes`` of training each; those that ``work`` holds already are not repeated."""
+def measure(minutes: float, peer_python: str, seeds: int, at_once: int, work: Path) -> dict:
+    """Curves of all contestants, ``minutes`` of training each, ``at_once`` of them side by side on as many cores each.
+
+    Those that ``work`` holds already are not repeated.
+    """
     work.mkdir(parents=True, exist_ok=True)
-    found = {"minutes": minutes, "seeds": seeds, "contestants": {name: [] for name in CONTESTANTS}}
-    for seed in range(seeds):
-        for name in CONTESTANTS:
-            output = work / f"{name.replace(' ', '-')}-seed{seed}-{minutes:g}min.json"
-            if not output.exists():
-                python = sys.executable if name.startswith("our") else peer_python
-                line = [python, str(HERE / "speed_wallclock.py"), name, str(minutes), str(seed), str(output)]
+    every, free = sorted(os.sched_getaffinity(0)), queue.SimpleQueue()
+    cores = len(every) // at_once
+    for number in range(at_once):
+        free.put(",".join(map(str, every[number * cores : (number + 1) * cores])))
+
+    def train(name: str, seed: int) -> dict:
+        output = work / f"{name.replace(' ', '-')}-seed{seed}-{minutes:g}min-{cores}cores.json"
+        if not output.exists():
+            python, own = sys.executable if name.startswith("our") else peer_python, free.get()
+            line = [python, str(HERE / "speed_wallclock.py"), name, str(minutes), str(seed), own, str(output)]
+            try:
                 subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
-            result = json.loads(output.read_text())
-            found["contestants"][name].append(result)
-            last = result["curve"][-1]
-            print(f"wallclock {name} seed {seed}: error {last['error']:.3f}, {last['updates']} updates", flush=True)
-    return found
+            finally:
+                free.put(own)
+        result = json.loads(output.read_text())
+        last = result["curve"][-1]
+        print(f"wallclock {name} seed {seed}: error {last['error']:.3f}, {last['updates']} updates", flush=True)
+        return result
+
+    with ThreadPoolExecutor(at_once) as pool:
+        # All of a seed, before the next.
+        jobs = [{name: pool.submit(train, name, seed) for name in CONTESTANTS} for seed in range(seeds)]
+    contestants = {name: [job[name].result() for job in jobs] for name in CONTESTANTS}
+    return {"minutes": minutes, "seeds": seeds, "cores": cores, "contestants": contestants}
 
 
-def main(name: str, minutes: float, seed: int, output: Path) -> None:
-    """Train and judge one contestant; the file appears when it is complete."""
+def main(name: str, minutes: float, seed: int, cores: set[int], output: Path) -> None:
+    """Train and judge one contestant on ``cores``; the file appears when it is complete."""
+    # Before anything is imported that starts threads.
+    os.sched_setaffinity(0, cores)
     from speed_worker import peak_mib, versions
 
     clock = Clock(60.0 * minutes)
@@ -209,4 +228,4 @@ def main(name: str, minutes: float, seed: int, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), set(map(int, sys.argv[4].split(","))), Path(sys.argv[5]))

@@ -148,7 +148,7 @@ def test_the_page_shows_ratios_and_where_they_come_from():
         "wallclock": {
             "command": "python y",
             "machine": machine,
-            "found": {"minutes": 1, "seeds": 1, "contestants": {"our SAC": runs, "our PPO": runs}},
+            "found": {"minutes": 1, "seeds": 1, "cores": 2, "contestants": {"our SAC": runs, "our PPO": runs}},
         },
     }
     page = "\n".join(speed_lines(json.loads(json.dumps(found))))
@@ -163,6 +163,8 @@ def test_the_page_shows_ratios_and_where_they_come_from():
         (["fast"], "PART: fast is not allowed"),
         (["wallclock"], "--minutes"),
         (["toy", "--seconds", "0"], "--seconds: 0.0 is not allowed"),
+        (["physics", "--at-once", "0"], "--at-once: 0 is not allowed"),
+        (["physics", "--at-once", "9999"], "--at-once: 9999 is not allowed"),
         (["sac", "--peer-python", "/nowhere"], "--peer-python: '/nowhere'"),
     ],
 )

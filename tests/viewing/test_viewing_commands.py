@@ -99,6 +99,22 @@ def test_report_command(transfer_folder, tmp_path, capsys):
     assert "reinfer train toy --name line" in text and f"reinfer plot tracks {transfer_folder}" in text
 
 
+def test_report_judges_a_low_level_beside_a_kept_contest(transfer_folder, tmp_path, monkeypatch):
+    judged, path = [], tmp_path / "report.html"
+
+    def judge(policy, body, seed, threads):
+        judged.append((policy.body.name, body.name))
+        return synthetic_results.low()
+
+    monkeypatch.setattr("reinfer.evaluation.low_level.evaluate_low_level", judge)
+    sources, options = ["report", str(transfer_folder)], ["--no-video", "--output", str(path)]
+    assert main([*sources, *options]) == 0 and judged == []
+    assert "low.json among what the report is made of" in path.read_text()
+    assert main([*sources, "shipped:half_cheetah/low", *options]) == 0
+    assert judged == [("half_cheetah", "half_cheetah")]
+    assert "low.json among what the report is made of" not in path.read_text()
+
+
 def test_report_without_a_contest_says_how_to_get_one(tmp_path):
     path = tmp_path / "report.html"
     assert main(["report", str(make_run(tmp_path)), "--output", str(path)]) == 0

@@ -130,9 +130,9 @@ def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
         records = [load_record(path) for path in paths]
         records = [record._replace(body=options.body) for record in records] if options.body else records
         robots[body] = Evidence("", body, contest, records=records, source=source)
-    judged = {low.get("body") for low in found["low"]}
-    robots |= _play_others(options, sources, robots, judged)
+    robots |= _play_others(options, sources, robots)
     robots = _with_low_levels(found["low"], robots)
+    robots = _with_low_levels(_judge_low_levels(options, sources, robots), robots)
     if not options.video:
         return list(robots.values())
     return [
@@ -143,8 +143,8 @@ def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
     ]
 
 
-def _play_others(options: ReportOptions, sources: Sources, robots: dict, judged: set) -> dict:
-    """``Evidence`` by robot among the models whose contest was not kept; low levels ``judged`` are not judged again."""
+def _play_others(options: ReportOptions, sources: Sources, robots: dict) -> dict:
+    """``Evidence`` by robot among the models whose contest was not kept."""
     from reinfer.viewing.reporting import Evidence
 
     played = {}
@@ -152,10 +152,22 @@ def _play_others(options: ReportOptions, sources: Sources, robots: dict, judged:
         contest, contestants, results = compete(team)
         name = contest.body.name
         records = [contest.records[c.policy, c.strides.name, c.seed] for c in contestants]
-        low = None if name in judged else _judge_low(contest)
         source = " ".join(part for part in (*options_of(team).toy, team.low, *team.strides, *team.highs) if part)
-        played[name] = Evidence("", name, results, records=records, low=low, source=source)
+        played[name] = Evidence("", name, results, records=records, source=source)
     return played
+
+
+def _judge_low_levels(options: ReportOptions, sources: Sources, robots: dict) -> list[dict]:
+    """Results of the low levels among the models, of those of ``robots`` of which there are none."""
+    from reinfer.cli.transfer import prepare
+    from reinfer.evaluation.low_level import evaluate_low_level
+
+    known = [name for name, evidence in robots.items() if evidence.low]
+    found = []
+    for team in teams(sources, options.body, without=known) if robots_of(sources) else ():
+        contest, _ = prepare(options_of(team))
+        found.append(evaluate_low_level(contest.low_level, contest.body, 0, threads=contest.threads))
+    return found
 
 
 def _with_low_levels(results: list[dict], robots: dict) -> dict:
@@ -194,12 +206,6 @@ def _judge_toy(agent) -> dict:
     from reinfer.evaluation.toy import evaluate_toy
 
     return evaluate_toy(agent)
-
-
-def _judge_low(contest) -> dict:
-    from reinfer.evaluation.low_level import evaluate_low_level
-
-    return evaluate_low_level(contest.low_level, contest.body, 0, threads=contest.threads)
 
 
 def describe_model(folder: Path) -> dict:
