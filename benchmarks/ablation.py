@@ -1,6 +1,7 @@
-"""What encoder, prior, symmetry and PCGrad are worth on the toy: one training each, judged by reinfer's own evaluation.
+"""What encoder, prior, symmetry, losses and randomisation are worth, on the toy and in transfer: one training each,
+judged by reinfer's own evaluations.
 
-python benchmarks/ablation.py [NAME...]     (all by default; one to three minutes each on 2 quiet cores)
+python benchmarks/ablation.py [NAME...]     (all by default; two to four minutes each on 2 quiet cores)
 
 Every variant is the default toy with the settings named in ``VARIANTS`` changed, seed 0. Runs lie below
 ``runs/ablation`` with a record beside each; a finished one is not repeated and an interrupted one is resumed. All
@@ -39,7 +40,14 @@ VARIANTS = {
     "equivariant-gru-forward": {"directions": "forward", "equivariant": True},
     "equivariant-gru": {"equivariant": True},
     "pcgrad": {"pcgrad": True},
+    "without-target-head": {"target_weight": 0.0},
+    "without-decoding": {"decoding_weight": 0.0},
+    "without-prior": {"divergence_weight": 0.0},
+    "relabelled": {"relabelled": 0.5},
+    "without-randomisation": {"process_noise": 0.0, "time_step_spread": 0.0, "behaviour_time_step_spread": 0.0},
 }
+#: The contest on the half-cheetah, which no toy has seen.
+TRANSFER = ("--body", "half_cheetah", "--tasks", "standard", "--stride", "1")
 
 
 def reinfer(*arguments: str) -> str:
@@ -91,6 +99,7 @@ def record(name: str) -> Path:
     # All encoders share a prior; to judge it takes longer than all else.
     judged = [] if name.startswith("prior-") or name == "encoder-gru" else ["--no-mixture"]
     found = json.loads(reinfer("eval", "toy", "--model", str(run), *judged, "--json"))
+    contest = json.loads(reinfer("eval", "transfer", *TRANSFER, "--toy", str(run), "--json"))
     families = found["return_by_family"]
     figures = {
         "settings": VARIANTS[name],
@@ -101,6 +110,9 @@ def record(name: str) -> Path:
         "class_accuracy_5": found["class_accuracy_by_rows"]["5"],
         "target_error_10": found["target_error_by_rows"]["10"],
         **{key: found[key] for key in ("purity", "nmi", "components")},
+        "transfer": {
+            key: contest[key] for key in ("position", "velocity", "integrated_error_s", "fall_rate", "command")
+        },
         **json.loads((ROOT / RUNS / f"{name}.cost.json").read_text()),
     }
     kept.write_text(json.dumps(figures, indent=1) + "\n")

@@ -1,9 +1,10 @@
-"""The part of docs/results.md on encoders, priors and symmetry, compared on the toy."""
+"""The part of docs/results.md on encoders, priors, symmetry, losses and randomisation, on the toy and in transfer."""
 
 #: What is compared: variants by name, or by its beginning where that ends in a hyphen.
 _GROUPS = (
     ("Encoders", ("encoder-",)),
     ("Priors, with the gru", ("encoder-gru", "prior-")),
+    ("What inference is trained on and for", ("encoder-gru", "without-", "relabelled")),
     ("The mirror, half of the training tasks, PCGrad", ("encoder-gru", "gru-", "equivariant-", "pcgrad")),
 )
 
@@ -19,8 +20,8 @@ def ablation_lines(found: dict) -> list[str]:
             f"{title}:",
             "",
             "| `reinfer train toy` | return | forward | backward | worst family | family, 5 rows | target, 10 rows "
-            "| purity | training, cpu s |",
-            "|---" * 9 + "|",
+            "| purity | robot: position, m | velocity | training, cpu s |",
+            "|---" * 11 + "|",
             *(_row(row) for row in members.values()),
             "",
         ]
@@ -43,5 +44,6 @@ def _row(row: dict) -> str:
         f"| {f'`{options}`' if options else 'default: gru, dpmm'} | {row['return_mean']:.2f} "
         f"| {sum(forward) / len(forward):.2f} | {sum(backward) / len(backward):.2f} "
         f"| {worst:.2f}, {family.replace('_', ' ')} | {100 * row['class_accuracy_5']:.1f} % "
-        f"| {100 * row['target_error_10']:.2f} % | {purity} | {row['cpu_seconds']:.0f} |"
+        f"| {100 * row['target_error_10']:.2f} % | {purity} | {row['transfer']['position']['settled_error_m']:.3f} "
+        f"| {100 * row['transfer']['velocity']['windowed_relative_error']:.1f} % | {row['cpu_seconds']:.0f} |"
     )

@@ -31,7 +31,8 @@ SMALL = dataclasses.replace(
     policy_from=0.0,
 )
 
-#: Each encoder and each prior once, with what else there is; the gru and the dpmm alone are in ``test_toy_stage``.
+#: Each encoder and each prior once, with whatever else can be chosen; the gru and the dpmm alone are in
+#: ``test_toy_stage``.
 VARIANTS = [
     {"encoder": "mlp", "context_mode": "product", "prior": "dpmm"},
     {
@@ -41,7 +42,7 @@ VARIANTS = [
         "directions": "forward",
         "equivariant": True,
     },
-    {"encoder": "transformer", "prior": "gmm", "pcgrad": True},
+    {"encoder": "transformer", "prior": "gmm", "pcgrad": True, "relabelled": 0.5},
     {"encoder": "attention", "prior": "normal"},
 ]
 

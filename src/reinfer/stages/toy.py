@@ -39,12 +39,13 @@ from reinfer.inference.mixture import (
     standard_normal_prior,
 )
 from reinfer.inference.pcgrad import project_conflicts
+from reinfer.inference.relabelling import relabel
 from reinfer.runs import random
 from reinfer.runs.compilation import TRAINING_OPTIONS
 from reinfer.runs.config import to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.seeds import SeedStage
-from reinfer.stages.toy_contexts import TaskDraw, behaviour_episodes, policy_episodes
+from reinfer.stages.toy_contexts import TaskDraw, behaviour_episodes, policy_episodes, training_tasks
 from reinfer.stages.toy_settings import PRESETS, ToyConfig
 from reinfer.tasks import JUMP, Tasks
 
@@ -205,6 +206,8 @@ def act_and_learn(learned: Learned, key, *, config: ToyConfig, prior, scale: Tar
         policy = tie(policy, policy_mirrors(policy, TOYS[config.body]()))
     rows_key, loss_key = jax.random.split(keys[2])
     windows = cut_windows(rows_key, episodes)
+    if config.relabelled:
+        windows = under_other_tasks(jax.random.fold_in(rows_key, 1), windows, inference.encoder.layout, config)
     gradient, _ = inference_gradient(inference, windows, prior, loss_key, weights, scale, config, OWN_STRETCHES)
     return gradient, policy, optimiser, cost
 
@@ -221,6 +224,16 @@ def cut_windows(key, episodes: Episodes) -> Episodes:
     steps = (offset[:, None] + jnp.arange(WINDOW))[..., None]
     tasks, *leaves = jax.tree.map(lambda leaf: jnp.concatenate([leaf[:count]] * OWN_STRETCHES), episodes)
     return Episodes(tasks, *(jnp.take_along_axis(leaf, steps, axis=1) for leaf in leaves))
+
+
+def under_other_tasks(key, windows: Episodes, layout: RowLayout, config: ToyConfig) -> Episodes:
+    """What ``cut_windows`` gave, a share of it under fresh tasks; all that is of one episode stays of one task."""
+    count = windows.rows.shape[0] // OWN_STRETCHES
+    task_key, where_key = jax.random.split(key)
+    fresh = training_tasks(task_key, task_draw(config), count)
+    where = jax.random.bernoulli(where_key, config.relabelled, (count,))
+    fresh, where = jax.tree.map(lambda leaf: jnp.tile(leaf, OWN_STRETCHES), (fresh, where))
+    return relabel(windows, fresh, where, layout)
 
 
 def choose_starts(key, tasks: Tasks, visited, count: int):

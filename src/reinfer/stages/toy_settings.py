@@ -27,6 +27,9 @@ class ToyConfig:
     equivariant: bool = setting(False, "tie encoder, heads and policy to the mirror x -> -x")
     prior: str = setting("dpmm", "prior over the latent task", choices=PRIORS)
     pcgrad: bool = setting(False, "project conflicts between the families' gradients of inference (PCGrad)")
+    relabelled: float = setting(
+        0.0, "share of the agent's own episodes from which inference learns under another task", low=0.0, high=1.0
+    )
     iterations: int = setting(20, "mixture fits and logged rows", low=1)
     updates: int = setting(130, "gradient steps per iteration", low=1)
     hidden: int = setting(64, "width of the encoder", low=4)
