@@ -115,6 +115,35 @@ def test_report_judges_a_low_level_beside_a_kept_contest(transfer_folder, tmp_pa
     assert "low.json among what the report is made of" not in path.read_text()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["plot", "tracks", "{folder}", "shipped:half_cheetah/low"], "shipped:half_cheetah/low: models play only where"),
+        (["plot", "belief", "{folder}", "{folder}/transfer.json"], "transfer.json: results have no records"),
+        (["plot", "compare", "{folder}", "shipped:toy/seed0"], "shipped:toy/seed0: models play only where"),
+        (["plot", "compare", "{folder}", "{record}"], "single records are no contest"),
+        (["video", "{record}", "shipped:half_cheetah/low"], "shipped:half_cheetah/low: models play only where"),
+        (["video", "{record}", "{folder}/transfer.json"], "transfer.json: results have no records"),
+        (["report", "{folder}", "{record}"], "single records are no part of a report"),
+        (["report", "{folder}", "{toy}", "{toy}"], "a second result of `reinfer eval toy`"),
+        (["report", "{folder}", "{low}", "{low}"], "two results of `reinfer eval low` on half_cheetah"),
+        (["report", "{folder}", "{heldout}", "{heldout}"], "are both contests on held-out tasks on half_cheetah"),
+    ],
+)
+def test_nothing_that_is_named_is_left_out_silently(words, said, transfer_folder, tmp_path, capsys):
+    contest = json.loads((transfer_folder / "transfer.json").read_text())
+    results = {
+        "toy": synthetic_results.toy(),
+        "low": synthetic_results.low() | {"body": "half_cheetah"},
+        "heldout": contest | {"tasks": "heldout"},
+    }
+    places = {name: tmp_path / f"{name}.json" for name in results}
+    for name, path in places.items():
+        path.write_text(json.dumps(results[name]))
+    places |= {"folder": transfer_folder, "record": next(transfer_folder.glob("*.safetensors"))}
+    assert said in fails(capsys, *(word.format(**places) for word in words))
+
+
 def test_report_without_a_contest_says_how_to_get_one(tmp_path):
     path = tmp_path / "report.html"
     assert main(["report", str(make_run(tmp_path)), "--output", str(path)]) == 0

@@ -1,8 +1,14 @@
 """Where there are models and no records of them, they are put on their robots and play: so all can be drawn of all."""
 
 from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
-from reinfer.cli.sources import Sources, Team, teams
+from reinfer.cli.sources import Sources, Team, refuse, teams
 from reinfer.runs.errors import ArtifactError
+
+#: Why models are refused beside what was kept.
+NOT_BOTH = "models play only where nothing is named that was played before; name one or the other"
+
+#: Why results are refused where records are drawn.
+NO_RECORDS = "results have no records; the folder of `reinfer transfer`, runs or models have"
 
 
 def records_of(sources: Sources, body: str | None = None, tasks="standard") -> list:
@@ -11,16 +17,18 @@ def records_of(sources: Sources, body: str | None = None, tasks="standard") -> l
     Args:
         body: as for ``teams``; of kept records likewise.
         tasks: of what is played now: a name, or a ``Tasks`` value.
-    Raises ArtifactError if there is nothing to draw.
+    Raises ArtifactError if there is nothing to draw, ConfigError if there is what would not be drawn.
     """
     from reinfer.transfer.record import load_record
 
+    refuse(sources.results, NO_RECORDS)
     paths = list(sources.records)
     for folder in sources.contests:
         paths += find_records(folder, load_contest(folder))
     records = [load_record(path) for path in paths]
     records = [record._replace(body=body) for record in records] if body else records
     if records:
+        refuse(sources.named, NOT_BOTH)
         return records
     for team in teams(sources, body):
         records += play(team, tasks)
@@ -89,10 +97,13 @@ def _typed(options) -> str:
 def contests_of(sources: Sources, body: str | None = None) -> dict[str, dict]:
     """Results of contests by what to call them: as kept, or else played now by the models.
 
-    Raises ArtifactError if there are none.
+    Raises ArtifactError if there are none, ConfigError if there is what would not be drawn.
     """
+    refuse(sources.records, "single records are no contest; the folder of `reinfer transfer` is")
     found = {str(folder): load_contest(folder) for folder in sources.contests}
     found |= {str(path): load_json(path, CONTEST_KEYS) for path in sources.results}
+    if found:
+        refuse(sources.named, NOT_BOTH)
     found = found or {team.body: compete(team)[2] for team in teams(sources, body)}
     if not found:
         raise ArtifactError("no contests are named; folders of `reinfer transfer`, its JSON, runs or models are")

@@ -12,7 +12,7 @@ import tyro
 from reinfer.cli.parsing import parse
 from reinfer.cli.playing import compete, options_of
 from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
-from reinfer.cli.sources import TOY_AGENT, Sources, robots_of, sort, teams
+from reinfer.cli.sources import TOY_AGENT, Sources, refuse, robots_of, sort, teams
 from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 
@@ -95,6 +95,7 @@ def gather(options: ReportOptions, made_by: str) -> list:
 
 def _read_results(sources: Sources) -> dict:
     """Results by what they are of: ``toy``, lists ``low`` and ``contest`` of (reference, results, records)."""
+    refuse(sources.records, "single records are no part of a report; the folder of `reinfer transfer` is")
     found = {"toy": None, "low": [], "contest": []}
     for folder in sources.contests:
         contest = load_contest(folder)
@@ -102,7 +103,8 @@ def _read_results(sources: Sources) -> dict:
     for path in sources.results:
         results = load_json(path, ())
         if set(TOY_KEYS) <= set(results):
-            found["toy"] = found["toy"] or results
+            refuse([path] if found["toy"] else [], "a second result of `reinfer eval toy`; a report has one")
+            found["toy"] = results
         elif set(CONTEST_KEYS) <= set(results):
             found["contest"].append((str(path), results, []))
         elif set(LOW_KEYS) <= set(results):
@@ -122,11 +124,13 @@ def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
     robots = {}
     for source, contest, paths in sorted(found["contest"], key=lambda entry: entry[1].get("tasks") == "heldout"):
         body = contest["body"]
-        if body in robots and contest.get("tasks") == "heldout":
+        heldout = contest.get("tasks") == "heldout"
+        if body in robots and heldout and not robots[body].heldout:
             robots[body] = robots[body]._replace(heldout=contest)
             continue
         if body in robots:
-            raise ConfigError(f"{robots[body].source} and {source} are both contests on {body}; a report has one")
+            kind = "contests on held-out tasks" if heldout else "contests"
+            raise ConfigError(f"{robots[body].source} and {source} are both {kind} on {body}; a report has one")
         records = [load_record(path) for path in paths]
         records = [record._replace(body=options.body) for record in records] if options.body else records
         robots[body] = Evidence("", body, contest, records=records, source=source)
@@ -178,6 +182,8 @@ def _with_low_levels(results: list[dict], robots: dict) -> dict:
         body = low.get("body") or (next(iter(robots)) if len(robots) == 1 else None)
         if body is None:
             raise ConfigError("a result of `reinfer eval low` does not name its robot; make it anew")
+        if body in robots and robots[body].low:
+            raise ConfigError(f"there are two results of `reinfer eval low` on {body}; a report has one")
         robots[body] = robots.get(body, Evidence("", body))._replace(low=low)
     return robots
 

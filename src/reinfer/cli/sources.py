@@ -38,6 +38,17 @@ class Sources:
         """Models of one kind."""
         return self.models.get(kind, [])
 
+    @property
+    def named(self) -> list[str]:
+        """What all models are called."""
+        return [model.reference for group in self.models.values() for model in group]
+
+
+def refuse(references, why: str) -> None:
+    """Raise ConfigError if there are ``references``, of which nothing would be seen, for ``why``."""
+    if references:
+        raise ConfigError(f"{', '.join(map(str, references))}: {why}")
+
 
 def sort(references) -> Sources:
     """Tell ``references`` apart. Raises ArtifactError on one that is missing or damaged."""

@@ -58,13 +58,15 @@ def run(arguments: list[str]) -> int:
 
 def records_by_name(options: VideoOptions) -> dict:
     """One record per source that was kept, else one per robot whose models are given, by what to call them."""
-    from reinfer.cli.playing import play
+    from reinfer.cli.playing import NO_RECORDS, NOT_BOTH, play
     from reinfer.cli.records import load_records
-    from reinfer.cli.sources import sort, teams
+    from reinfer.cli.sources import refuse, sort, teams
 
     sources = sort(options.sources)
+    refuse(sources.results, NO_RECORDS)
     kept = [*sources.records, *sources.contests]
     if kept:
+        refuse(sources.named, NOT_BOTH)
         records = [load_records([path], options.body)[0] for path in kept]
     else:
         tasks = make_tasks_of(options.task) if options.task else "standard"
