@@ -1,12 +1,15 @@
 """``train scratch``, ``eval scratch`` and ``compare`` as a user types them, on the half-cheetah, with tiny settings."""
 
 import contextlib
+import dataclasses
 import io
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from reinfer.cli.main import main
+from reinfer.cli.stages import load_stage_of
 from reinfer.cli.train import read_training
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.scratch_melts import MeltsRobotConfig
@@ -88,3 +91,12 @@ def test_what_does_not_fit_together_is_refused(folder, monkeypatch):
         with contextlib.redirect_stderr(errors):
             assert main(line.split()) == 2
         assert message in errors.getvalue()
+
+
+@pytest.mark.parametrize("kind", [PearlConfig, Rl2Config, MeltsRobotConfig])
+def test_a_run_of_an_older_version_is_of_its_own_algorithm(kind):
+    """One that lacks the newest setting, and has one that has gone since."""
+    settings = {field.name: None for field in dataclasses.fields(kind)}
+    settings.pop("evaluation_interval")
+    run = SimpleNamespace(stage="scratch", manifest=lambda: {"config": settings | {"gone": 1}})
+    assert load_stage_of(run)[1] is kind

@@ -78,6 +78,11 @@ def test_demo_lists_the_models_it_uses():
         *("shipped:half_cheetah/stride/seed0", "shipped:half_cheetah/stride/seed1"),
     ]
     assert model_references(DemoOptions(toy=("a",), low="b", stride="rule")) == ["a", "b"]
+    assert model_references(DemoOptions(tasks="multi", seeds=1)) == [
+        "shipped:toy3dof/seed0",
+        "shipped:half_cheetah/multi",
+        "shipped:half_cheetah/multi_stride/seed0",
+    ]
 
 
 def test_demo_spares_other_folders(tmp_path, capsys):
@@ -118,7 +123,10 @@ def test_report_judges_a_low_level_beside_a_kept_contest(transfer_folder, tmp_pa
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["plot", "tracks", "{folder}", "shipped:half_cheetah/low"], "shipped:half_cheetah/low: models play only where"),
+        (
+            ["plot", "tracks", "{folder}", "shipped:half_cheetah/low"],
+            "shipped:half_cheetah/low: models play only where",
+        ),
         (["plot", "belief", "{folder}", "{folder}/transfer.json"], "transfer.json: results have no records"),
         (["plot", "compare", "{folder}", "shipped:toy/seed0"], "shipped:toy/seed0: models play only where"),
         (["plot", "compare", "{folder}", "{record}"], "single records are no contest"),

@@ -4,9 +4,20 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reinfer.bodies import robot
 from reinfer.cli.parsing import parse
 from reinfer.cli.report import describe_model, write_report
-from reinfer.cli.transfer import LEARNED, RELEARNED, TransferOptions, keep, prepare
+from reinfer.cli.transfer import (
+    LEARNED,
+    RELEARNED,
+    TransferOptions,
+    high_reference,
+    keep,
+    low_reference,
+    prepare,
+    stride_reference,
+    toy_references,
+)
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import RunError
@@ -116,17 +127,11 @@ def _judge_parts(contest, agent, progress) -> dict:
 
 def model_references(options: DemoOptions) -> list[str]:
     """The models that the contest was played with, as the command line names them."""
-    seeds = range(options.seeds)
-    toys = options.toy or [f"shipped:toy/seed{seed}" for seed in seeds]
-    strides = options.stride_model or [f"shipped:{options.body}/stride/seed{seed}" for seed in seeds]
-    high = options.high or [f"shipped:{options.body}/high/seed{seed}" for seed in seeds]
-    low = options.low or f"shipped:{options.body}/low"
-    return [
-        *toys,
-        low,
-        *(strides if options.stride == LEARNED else ()),
-        *(high if options.policy == RELEARNED else ()),
-    ]
+    body, toys = robot(options.body), toy_references(options)
+    seeds = range(len(toys))
+    strides = [stride_reference(options, body, seed) for seed in seeds] if options.stride == LEARNED else []
+    highs = [high_reference(options, body, seed) for seed in seeds] if options.policy == RELEARNED else []
+    return [*toys, low_reference(options, body), *strides, *highs]
 
 
 def _draw(contest, contestants, results, parts: dict, folder: Path, progress):

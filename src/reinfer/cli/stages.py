@@ -53,13 +53,13 @@ def load_stage(name: str) -> tuple[dict[type, type], dict]:
 
 
 def load_stage_of(run) -> tuple[dict[type, type], type]:
-    """The classes of the stage of ``run``, and the type of the config it was started with."""
-    classes, presets = load_stage(run.stage)
+    """The classes of the stage of ``run``, and the type of the config it was started with.
+
+    That is the one whose settings are most like those of the run, which may be of an older version.
+    """
+    classes, _ = load_stage(run.stage)
     settings = set(run.manifest()["config"])
-    for kind in classes:
-        if settings == {field.name for field in dataclasses.fields(kind)}:
-            return classes, kind
-    return classes, type(presets["default"])
+    return classes, min(classes, key=lambda kind: len(settings ^ {field.name for field in dataclasses.fields(kind)}))
 
 
 def build(classes: dict[type, type], config):

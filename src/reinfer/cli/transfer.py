@@ -77,23 +77,44 @@ def prepare(options: TransferOptions):
     from reinfer.control.low_level_policy import LowLevelPolicy
     from reinfer.evaluation.transfer import Contest, Contestant
 
-    multi = options.tasks == MULTI
-    low = options.low or shipped_of(body, "multi" if multi else "low", "low")
+    low = low_reference(options, body)
     low_level = LowLevelPolicy.load(resolve(low))
     low_level.body.require(body.id, f"low: {low}")
-    kind = "toy3dof" if multi else "toy"
-    toys = options.toy or tuple(f"shipped:{kind}/seed{seed}" for seed in range(options.seeds))
     # Physics is stepped as it was for the low level, which knows no other.
     body = timed(body, low_level.timing)
     contest = Contest(body, low_level, options.tasks, toy_steps=options.toy_steps, threads=options.threads)
     contestants = []
-    for seed, reference in enumerate(toys):
+    for seed, reference in enumerate(toy_references(options)):
         toy = load_agent(reference, contest)
         if options.keep:
             toy.remember(forget=False)
         relearned = relearned_of(options, seed, toy, contest) if options.policy == RELEARNED else None
         contestants.append(Contestant(seed, toy, strides_of(options, seed, contest, toy=toy), relearned))
     return contest, contestants
+
+
+def toy_references(options: TransferOptions) -> tuple[str, ...]:
+    """The toy agents that play: those named, or else shipped ones that know the tasks."""
+    kind = "toy3dof" if options.tasks == MULTI else "toy"
+    return options.toy or tuple(f"shipped:{kind}/seed{seed}" for seed in range(options.seeds))
+
+
+def low_reference(options: TransferOptions, body) -> str:
+    """The low level that is named, or else the shipped one that knows the tasks."""
+    return options.low or shipped_of(body, "multi" if options.tasks == MULTI else "low", "low")
+
+
+def stride_reference(options: TransferOptions, body, seed: int) -> str:
+    """The learned stride of the contestant ``seed``: named, or else shipped."""
+    kind = "multi_stride" if options.tasks == MULTI else "stride"
+    if options.stride_model:
+        return options.stride_model[seed]
+    return shipped_of(body, f"{kind}/seed{seed}", "stride_model (or another stride)")
+
+
+def high_reference(options: TransferOptions, body, seed: int) -> str:
+    """The relearned high level of the contestant ``seed``: named, or else shipped."""
+    return options.high[seed] if options.high else shipped_of(body, f"high/seed{seed}", "high")
 
 
 def load_agent(reference: str, contest):
@@ -148,9 +169,7 @@ def strides_of(options: TransferOptions, seed: int, contest, stride: str | None 
         return RuleStride(BatchSimulation(contest.body, 1, 1).control_dt_s)
     if stride != LEARNED:
         return FixedStride(int(stride))
-    models, kind = options.stride_model, "multi_stride" if options.tasks == MULTI else "stride"
-    option = "stride_model (or another stride)"
-    reference = models[seed] if models else shipped_of(contest.body, f"{kind}/seed{seed}", option)
+    reference = stride_reference(options, contest.body, seed)
     folder = resolve(reference)
     learned = LearnedStride.load(folder, contest.low_level.ranges)
     learned.body.require(contest.body.id, f"stride_model: {reference}")
@@ -164,7 +183,7 @@ def relearned_of(options: TransferOptions, seed: int, toy, contest):
     """The relearned high level of the contestant ``seed``. Raises ArtifactError where it does not fit the others."""
     from reinfer.transfer.relearned import RelearnedAgent
 
-    reference = options.high[seed] if options.high else shipped_of(contest.body, f"high/seed{seed}", "high")
+    reference = high_reference(options, contest.body, seed)
     agent = RelearnedAgent.load(resolve(reference), toy, contest.low_level.ranges)
     agent.body.require(contest.body.id, f"high: {reference}")
     return agent
