@@ -90,7 +90,8 @@ def _play(agent: ToyAgent, tasks: Tasks, start, keys, shift: Shift | None, steps
             shown = _blurred(reached, shift.observation_noise, of_sight, toy.channels)
             told = gained + shift.reward_noise * jax.random.normal(of_reward, gained.shape)
         carry = (reached, shown, append(window, seen, told, shown, layout=layout))
-        return carry, ToyEpisodes(state, action, gained, belief, agent.infer(window, forget=False).latent)
+        latent = agent.infer(window, forget=False).latent if agent.forget else belief.latent
+        return carry, ToyEpisodes(state, action, gained, belief, latent)
 
     begin = (start, start, empty_window(len(start), agent.width, layout))
     return jax.lax.scan(step, begin, keys, length=steps)[1]

@@ -126,9 +126,9 @@ class ToyAgent:
         True
     """
 
-    def __init__(self, architecture: str, params, sizes: dict, metrics: dict | None = None, sha256: str = ""):
+    def __init__(self, architecture: str, params, sizes: dict, sha256: str = ""):
         self.architecture, self.params, self.sizes = architecture, params, sizes
-        self.metrics, self.sha256 = metrics or {}, sha256
+        self.sha256 = sha256
         self._functions = ARCHITECTURES[architecture]
         self.body = toy_of(sizes)
         self.layout = RowLayout.of(self.body.tasks)
@@ -193,10 +193,9 @@ class ToyAgent:
         if sizes.get("body", Toy1d.name) not in TOYS:
             raise ArtifactError(f"{folder}: toy {sizes['body']!r} is not known; allowed: {', '.join(TOYS)}")
         # Shapes are enough: nothing is drawn, nothing compiled.
-        shapes = jax.eval_shape(lambda: ARCHITECTURES[name].template(sizes))
-        template = jax.tree.map(lambda leaf: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape), shapes)
+        template = jax.eval_shape(lambda: ARCHITECTURES[name].template(sizes))
         params = trees.from_host(model.arrays, trees.signature(model.arrays), template, str(folder))
-        return cls(name, jax.tree.map(jax.numpy.asarray, params), sizes, model.metrics, model.sha256)
+        return cls(name, jax.tree.map(jax.numpy.asarray, params), sizes, model.sha256)
 
 
 def _parameters_and_form(agent: ToyAgent):
@@ -206,7 +205,7 @@ def _parameters_and_form(agent: ToyAgent):
 
 
 def _agent_of(form, leaves) -> ToyAgent:
-    """What ``_parameters_and_form`` took apart; of metrics and digest nothing is left."""
+    """What ``_parameters_and_form`` took apart; of the digest nothing is left."""
     architecture, sizes, width, forget, stride = form
     agent = ToyAgent(architecture, *leaves, json.loads(sizes))
     return agent.remember(width // stride, forget, stride)

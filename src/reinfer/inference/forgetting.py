@@ -70,18 +70,19 @@ def carry_since_change(inference: Inference, window: ContextWindow, scale: Targe
 
     # Hypotheses of all windows in one line, those to be worked out first; what is beyond its end is dropped.
     hypotheses = begin.shape[1]
+    possible, before, begin = (leaf.reshape(-1) for leaf in (possible, before, begin))
     end = count * hypotheses
     group = min(end, max(GROUP, count // 2))
-    order = jnp.argsort(~possible.reshape(-1))
-    order = jnp.where(possible.reshape(-1)[order], order, end)
+    order = jnp.argsort(~possible)
+    order = jnp.where(possible[order], order, end)
     order = jnp.concatenate([order, jnp.full(-end % group, end, order.dtype)])
 
     def work_out(number, found):
         chosen = jax.lax.dynamic_slice(order, (number * group,), (group,))
         shown = jnp.minimum(chosen, end - 1)
         its_window = jax.tree.map(lambda leaf: leaf[shown // hypotheses], window)
-        its_carry, its_cost = carry_and_cost(inference, its_window, scale, begin.reshape(-1)[shown])
-        its_own = (before.reshape(-1)[shown] + its_cost.sum(0), its_carry)
+        its_carry, its_cost = carry_and_cost(inference, its_window, scale, begin[shown])
+        its_own = (before[shown] + its_cost.sum(0), its_carry)
         return jax.tree.map(lambda old, new: old.at[chosen].set(new, mode="drop"), found, its_own)
 
     totals = jnp.full((count, hypotheses), jnp.inf).at[:, 0].set(cost.sum(0))
@@ -90,7 +91,7 @@ def carry_since_change(inference: Inference, window: ContextWindow, scale: Targe
     totals, carries = jax.lax.fori_loop(0, groups, work_out, (totals.reshape(-1), carries))
     best = jnp.argmin(totals.reshape(count, hypotheses), axis=1)
     place = jnp.arange(count) * hypotheses + best
-    return jax.tree.map(lambda leaf: leaf[place], (carries, begin.reshape(-1)))
+    return jax.tree.map(lambda leaf: leaf[place], (carries, begin))
 
 
 def may_be_better(cost, window: ContextWindow, begin, layout: RowLayout = LINE_ROWS) -> jax.Array:

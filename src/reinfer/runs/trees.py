@@ -64,9 +64,10 @@ def require_finite(arrays: dict[str, np.ndarray], where: str) -> None:
 
 
 def from_host(arrays: dict[str, np.ndarray], found: dict[str, str], template, source: str):
-    """The state taken apart into ``arrays`` and signature ``found``; ``template`` lends its structure.
+    """The state taken apart into ``arrays`` and signature ``found``.
 
-    Raises ArtifactError, led by ``source``, naming the first leaf that is missing, unexpected or different.
+    ``template`` lends its structure; of arrays the shapes will do (``jax.eval_shape``). Raises ArtifactError, led by
+    ``source``, naming the first leaf that is missing, unexpected or different.
     """
     difference = _difference(signature(template), found)
     if difference:
@@ -92,7 +93,7 @@ def _canonical_leaf(leaf):
 def _describe(leaf) -> str:
     if _is_key(leaf):
         return f"key {jax.random.key_impl(leaf)} {leaf.shape}"
-    if isinstance(leaf, jax.Array):
+    if isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):
         return f"jax {leaf.dtype} {leaf.shape}"
     if isinstance(leaf, np.ndarray | np.generic):
         return f"numpy {leaf.dtype} {leaf.shape}"

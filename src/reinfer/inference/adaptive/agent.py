@@ -62,13 +62,8 @@ class ScratchAgent:
         if config["algorithm"] not in ALGORITHMS:
             raise ArtifactError(f"{folder}: algorithm {config['algorithm']!r} is not known")
         template = jax.eval_shape(lambda: ALGORITHMS[config["algorithm"]].template(config["sizes"]))
-        leaves, structure = jax.tree.flatten(template)
-        names = list(trees.named_leaves(template))
-        if set(names) != set(model.arrays) or any(
-            model.arrays[n].shape != leaf.shape for n, leaf in zip(names, leaves, strict=True)
-        ):
-            raise ArtifactError(f"{folder} is damaged: its arrays are not those of {config['algorithm']}")
-        params = jax.tree.unflatten(structure, [jnp.asarray(model.arrays[name]) for name in names])
+        arrays = trees.from_host(model.arrays, trees.signature(model.arrays), template, str(folder))
+        params = jax.tree.map(jnp.asarray, arrays)
         return cls(
             config["algorithm"],
             params,
