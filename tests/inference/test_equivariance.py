@@ -9,7 +9,7 @@ from quick import quick_jit
 from reinfer.bodies import TOYS, Toy1d, Toy2d, Toy3dof
 from reinfer.control.belief_policy import feature_mirror as policy_feature_mirror
 from reinfer.control.belief_policy import init_policy, policy_action, policy_features, policy_mirrors
-from reinfer.control.equivariance import joined, reflect, renumbered, signed, swapped, tie, tie_fresh
+from reinfer.control.equivariance import reflect, tie, tie_fresh
 from reinfer.inference.belief import Inference, belief_of
 from reinfer.inference.context import RowLayout, make_rows
 from reinfer.inference.decoder import decode_step, init_decoder, target_scale
@@ -17,6 +17,7 @@ from reinfer.inference.encoder import advance, init_encoder, start
 from reinfer.inference.rows import feature_mirror, row_features, row_mirror
 from reinfer.tasks import FAMILY_NAMES, Tasks, reward
 from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_MIRROR
+from reinfer.tasks.mirror import joined, renumbered, signed, swapped
 
 #: Every trunk and every mode once, the other toys, and what is not tied.
 EVERY = [

@@ -8,12 +8,13 @@ import numpy as np
 
 from reinfer.bodies import ToyBody
 from reinfer.control.bouncing import SHAPE, best_thrust
-from reinfer.control.equivariance import Mirror, joined, layer_mirrors, mlp_mirrors, renumbered, signed
+from reinfer.control.equivariance import layer_mirrors, mlp_mirrors
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.belief import Belief
 from reinfer.inference.context import RowLayout
 from reinfer.tasks import CHANNELS, GOAL, JUMP, LATERAL_GOAL, STAND
 from reinfer.tasks.families import CHANNEL_MIRROR, KIND_COLUMN
+from reinfer.tasks.mirror import Mirror, joined, renumbered, signed
 
 #: Kinds whose targets are places: what matters is how far away they are.
 PLACES = (GOAL, STAND, LATERAL_GOAL)

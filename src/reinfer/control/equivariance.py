@@ -8,55 +8,12 @@ differentiates them need know. After Ravanbakhsh et al., Equivariance through pa
 et al., MDP homomorphic networks (2020).
 """
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from reinfer.control.networks import MLP, Layer
-
-
-class Mirror(NamedTuple):
-    """How the mirror acts on one axis of size n: entry i of the image is ``sign[i]`` times entry ``index[i]``.
-
-    Applied twice it must change nothing.
-    """
-
-    index: np.ndarray
-    sign: np.ndarray
-
-    @property
-    def size(self) -> int:
-        """Length of the axis."""
-        return len(self.index)
-
-
-def signed(signs) -> Mirror:
-    """Every entry keeps its place and takes on one of ``signs``, +1 or -1."""
-    return Mirror(np.arange(len(signs)), np.asarray(signs, np.float32))
-
-
-def fixed(size: int) -> Mirror:
-    """Nothing changes."""
-    return signed(np.ones(size))
-
-
-def swapped(size: int) -> Mirror:
-    """The entries change places, first with last and so on; that in the middle of an odd number stays."""
-    return renumbered(np.arange(size)[::-1])
-
-
-def renumbered(index) -> Mirror:
-    """Entry ``index[i]`` takes place i."""
-    return Mirror(np.asarray(index), np.ones(len(index), np.float32))
-
-
-def joined(*parts: Mirror) -> Mirror:
-    """The action on the concatenation of ``parts``."""
-    offsets = np.cumsum([0, *(part.size for part in parts[:-1])])
-    index = [part.index + offset for part, offset in zip(parts, offsets, strict=True)]
-    return Mirror(np.concatenate(index), np.concatenate([part.sign for part in parts]))
+from reinfer.tasks.mirror import Mirror, swapped
 
 
 def reflect(array, mirror: Mirror, axis: int = -1) -> jax.Array:

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.control.equivariance import Mirror, mlp_mirrors, swapped
+from reinfer.control.equivariance import mlp_mirrors
 from reinfer.control.networks import MLP, apply_mlp, init_mlp, normal
 from reinfer.inference.context import WINDOW
 from reinfer.inference.trunks import slide
+from reinfer.tasks.mirror import Mirror, swapped
 
 HEADS, BLOCKS = 4, 2
 #: By how much per row of distance each head attends less (Press et al. 2022): two see all rows alike. The same for

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from reinfer.control.equivariance import Mirror, fixed, joined, layer_mirrors, mlp_mirrors, swapped
+from reinfer.control.equivariance import layer_mirrors, mlp_mirrors
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.readout import (
     PROJECTIONS,
@@ -27,6 +27,7 @@ from reinfer.inference.readout import (
     read_out,
     readout_mirrors,
 )
+from reinfer.tasks.mirror import Mirror, fixed, joined, swapped
 
 #: Bounds of a factor's log precision, and of the scores by which rows are weighed.
 HIGHEST_LOG_PRECISION, HIGHEST_SCORE = 8.0, 8.0

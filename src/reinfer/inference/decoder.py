@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.control.equivariance import fixed, joined, layer_mirrors, mlp_mirrors, renumbered, signed, swapped
+from reinfer.control.equivariance import layer_mirrors, mlp_mirrors
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.context import RowLayout
 from reinfer.tasks import TaskDistribution
 from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_SIGN
+from reinfer.tasks.mirror import fixed, joined, renumbered, signed, swapped
 
 #: Typical sizes of channels (m, m/s, rad), by which decoder inputs and outputs are scaled.
 _SCALE = {"x": 10.0, "pitch": 1.0, "vx": 3.0, "vz": 2.0, "y": 10.0, "vy": 3.0}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from reinfer.control.equivariance import mlp_mirrors, swapped
+from reinfer.control.equivariance import mlp_mirrors
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.context import ContextWindow, RowLayout
 from reinfer.inference.readout import (
@@ -20,6 +20,7 @@ from reinfer.inference.readout import (
 )
 from reinfer.inference.recurrent import GRU, gru_mirrors, gru_step, init_gru, project_inputs
 from reinfer.inference.rows import feature_mirror, feature_size, row_features
+from reinfer.tasks.mirror import swapped
 
 
 class GRUCarry(NamedTuple):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from reinfer.bodies import Toy1d
 from reinfer.bodies.toy1d import MAX_SPEED_MPS
-from reinfer.control.equivariance import Mirror, fixed, joined, layer_mirrors, mlp_mirrors, renumbered, signed, swapped
+from reinfer.control.equivariance import layer_mirrors, mlp_mirrors
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.control.sac import mean_action
 from reinfer.inference.belief import Belief
@@ -23,6 +23,7 @@ from reinfer.inference.recurrent import GRU, gru_mirrors, init_gru
 from reinfer.inference.rows import row_mirror
 from reinfer.tasks import FAMILIES, PLANE_CHANNELS, Tasks, reward
 from reinfer.tasks.families import CHANNEL_MIRROR, FAMILY_SIGN
+from reinfer.tasks.mirror import Mirror, fixed, joined, renumbered, signed, swapped
 
 #: Widths are this many times the number of inputs (``net_complex_enc_dec`` of the publication).
 COMPLEXITY = 5

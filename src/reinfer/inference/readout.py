@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.control.equivariance import Mirror, joined, layer_mirrors, mlp_mirrors, swapped
+from reinfer.control.equivariance import layer_mirrors, mlp_mirrors
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
+from reinfer.tasks.mirror import Mirror, joined, swapped
 
 PROJECTIONS = 16
 #: Added to the variance of a projection before its logarithm: spreads below 0.003 (0.6 %) are all alike.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from reinfer.control.equivariance import Mirror, joined, swapped
+from reinfer.tasks.mirror import Mirror, joined, swapped
 
 
 class GRU(NamedTuple):

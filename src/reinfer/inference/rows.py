@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.control.equivariance import Mirror, signed
 from reinfer.inference.context import LINE_ROWS, RowLayout
 from reinfer.tasks.families import CHANNEL_MIRROR
+from reinfer.tasks.mirror import Mirror, signed
 
 #: By what channels are divided to be of order one (rad, m/s), but for places without bounds.
 _SCALE = {"pitch": 1.0, "vx": 3.0, "vz": 3.0, "vy": 3.0}

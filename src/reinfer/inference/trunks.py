@@ -10,9 +10,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from reinfer.control.equivariance import Mirror, joined, layer_mirrors, mlp_mirrors, swapped
+from reinfer.control.equivariance import layer_mirrors, mlp_mirrors
 from reinfer.control.networks import MLP, Layer, apply_mlp, init_mlp, normal
 from reinfer.inference.context import WINDOW
+from reinfer.tasks.mirror import Mirror, joined, swapped
 
 #: Rows between the taps of each layer of convolutions: together they see 27 rows.
 DILATIONS = (1, 3, 9)
