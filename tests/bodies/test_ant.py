@@ -3,7 +3,11 @@
 import mujoco
 import numpy as np
 
+from reinfer.bodies import robot
 from reinfer.bodies.ant import ANT, FARTHEST_Y_M, rotation
+from reinfer.control.equivariance import reflect
+from reinfer.simulation import BatchSimulation
+from reinfer.tasks.families import CHANNEL_MIRROR
 
 
 def turned(axis, angle):
@@ -48,3 +52,34 @@ def test_distance_from_the_line_is_seen_up_to_a_limit():
     qpos, qvel = np.tile(ANT.model().qpos0, (3, 1)), np.zeros((3, 14))
     qpos[:, 1] = 0.5, 50.0, -50.0
     np.testing.assert_array_equal(ANT.observation(qpos, qvel)[:, 0], [0.5, FARTHEST_Y_M, -FARTHEST_Y_M])
+
+
+def test_half_a_turn_changes_nothing_but_the_direction():
+    """The image of a state under the image of actions goes where the image of what follows is."""
+    mirror = ANT.mirror(ANT.model())
+    joints = np.array([4, 5, 6, 7, 0, 1, 2, 3])
+    signs = np.tile([1.0, -1.0], 4)
+    here, there = (BatchSimulation(ANT, 6, threads=1) for _ in range(2))
+    rng = np.random.default_rng(0)
+    here.reset(rng)
+    here.qpos[:, :2], here.qvel[:, :6] = rng.normal(size=(6, 2)), rng.normal(size=(6, 6))
+    there.reset(rng)
+    half_a_turn = np.array([0.0, 0.0, 0.0, 1.0])
+    for ours, image in zip(here.qpos, there.qpos, strict=True):
+        mujoco.mju_mulQuat(image[3:7], half_a_turn, ours[3:7].copy())
+        mujoco.mju_mulQuat(image[3:7], image[3:7].copy(), half_a_turn * [1, -1, -1, -1])
+    there.qpos[:, :3] = here.qpos[:, :3] * [-1, -1, 1]
+    there.qvel[:, :6] = here.qvel[:, :6] * [-1, -1, 1, -1, -1, 1]
+    there.qpos[:, 7:], there.qvel[:, 6:] = here.qpos[:, 7:][:, joints] * signs, here.qvel[:, 6:][:, joints] * signs
+    for _ in range(5):
+        np.testing.assert_allclose(reflect(here.observation(), mirror.observation), there.observation(), atol=1e-4)
+        np.testing.assert_allclose(here.task_state() * CHANNEL_MIRROR[:6], there.task_state(), atol=1e-4)
+        action = rng.uniform(-1.0, 1.0, (6, 8)).astype(np.float32)
+        here.step(action)
+        there.step(reflect(action, mirror.action))
+    assert np.abs(here.task_state()[:, 0]).min() > 1e-3
+
+
+def test_bodies_with_a_front_have_no_mirror():
+    for name in ("half_cheetah", "walker2d", "hopper"):
+        assert robot(name).mirror(robot(name).model()) is None

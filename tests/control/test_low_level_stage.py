@@ -11,7 +11,8 @@ from reinfer.bodies import HALF_CHEETAH, ROBOTS, CommandRange, robot
 from reinfer.control import low_level_policy
 from reinfer.control.commands import COMMAND_KINDS, Commands, restrict
 from reinfer.control.curriculum import no_practice
-from reinfer.control.demands import judged, no_progress
+from reinfer.control.demands import input_mirror, judged, no_progress
+from reinfer.control.equivariance import reflect
 from reinfer.control.following import follow
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.control.networks import init_mlp
@@ -25,6 +26,8 @@ from reinfer.runs.loop import fit
 from reinfer.simulation import BatchSimulation
 from reinfer.stages.low_level import PRESETS, LowLevelStage
 from reinfer.tasks import GOAL, VELOCITY
+from reinfer.tasks.families import CHANNEL_MIRROR
+from reinfer.tasks.mirror import fixed
 
 RANGES = restrict(HALF_CHEETAH.commands, ("goal", "velocity"))
 SMALL = replace(PRESETS["quick"], simulations=16, horizon=8, iterations=60, hidden=16, threads=1)
@@ -177,6 +180,36 @@ def test_learns_to_follow(monkeypatch):
     result = evaluate_low_level(stage.policy(state), HALF_CHEETAH, 1, per_kind=32)
     assert result["goal_error_m"] < 0.4, "standing still scores 1.65 m"
     assert result["speed_error_windowed"] < 0.7, "standing still scores 1"
+
+
+def test_an_equivariant_policy_is_the_same_both_ways(tmp_path):
+    tiny = replace(PRESETS["ant"], simulations=8, horizon=8, iterations=3, hidden=16, threads=1, calibration_rounds=0)
+    stage = LowLevelStage(tiny)
+    state, _ = run(stage, stage.init(), range(3))
+    policy = stage.policy(state)
+    observation = np.random.default_rng(0).normal(0, 1, (6, 30)).astype(np.float32)
+    task_state = np.random.default_rng(1).normal(0, 1, (6, 6))
+    commands = Commands(np.array([GOAL, VELOCITY] * 3), np.linspace(-1.0, 1.5, 6))
+    ways = stage.body.mirror(stage.simulation.model)
+    there = commands._replace(target=-commands.target)
+    image = policy.act(reflect(observation, ways.observation), task_state * CHANNEL_MIRROR[:6], there)
+    action = policy.act(observation, task_state, commands)
+    np.testing.assert_allclose(reflect(action, ways.action), image, atol=1e-5)
+    assert np.abs(action).max() > 1e-3 and not np.allclose(action, image, atol=1e-3)
+
+    stage.export(state, tmp_path / "tied", {"parents": []})
+    assert LowLevelStage(replace(tiny, start=str(tmp_path / "tied"))).known
+    free = LowLevelStage(replace(tiny, equivariant=False))
+    free.export(free.init(), tmp_path / "free", {"parents": []})
+    with pytest.raises(ConfigError, match="start: .*was not trained equivariant"):
+        LowLevelStage(replace(tiny, start=str(tmp_path / "free")))
+
+
+def test_equivariance_needs_a_body_and_commands_that_have_a_mirror():
+    with pytest.raises(ConfigError, match="equivariant: half_cheetah is not the same forward and backward"):
+        LowLevelStage(replace(SMALL, equivariant=True))
+    with pytest.raises(ValueError, match="equivariant: is not allowed with jumps"):
+        input_mirror(fixed(17), restrict(HALF_CHEETAH.commands, COMMAND_KINDS))
 
 
 def test_stands_and_jumps_can_be_learned_and_evaluated_too():

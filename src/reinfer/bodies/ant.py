@@ -3,13 +3,15 @@
 A body that may leave the line, so its observation keeps y (m, clipped), by which a policy can hold the line.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 
-from reinfer.bodies.body import Body, CommandRange, Timing, finite
+from reinfer.bodies.body import Body, BodyMirror, CommandRange, Timing, finite
 from reinfer.tasks import TaskDistribution
+from reinfer.tasks.mirror import Mirror, joined, signed
 
 #: Beyond this far from the line (m) the observation says no more than which side it is.
 FARTHEST_Y_M = 2.0
@@ -34,9 +36,12 @@ class FreeBody(Body):
 
     Args:
         fall_tilt_rad: it has fallen where its own vertical is farther than this from the world's.
+        opposite: of a body that half a turn about its vertical leaves as it is: which joint each hinge, by name,
+            comes to lie on, and by which sign its angle is multiplied.
     """
 
     fall_tilt_rad: float
+    opposite: Mapping[str, tuple[str, int]] | None = None
 
     def task_state(self, qpos, qvel) -> np.ndarray:
         """(x, z, pitch, vx, vz, pitch_rate), shape (..., 6).
@@ -76,6 +81,20 @@ class FreeBody(Body):
         upright = rotation(qpos[..., 3:7])[..., 2, 2]
         return ~finite(qpos, qvel) | (upright < np.cos(self.fall_tilt_rad))
 
+    def mirror(self, model: mujoco.MjModel) -> BodyMirror | None:
+        """Half a turn of the world about its vertical, and of the body about its own: what was behind is ahead."""
+        if self.opposite is None:
+            return None
+        hinges = [model.joint(number).name for number in range(1, model.njnt)]
+        index = np.array([hinges.index(self.opposite[name][0]) for name in hinges])
+        sign = np.array([self.opposite[name][1] for name in hinges], np.float32)
+        joints = Mirror(index, sign)
+        # y, z, the body's x and z axes; then velocities in the world's frame, and turning in the body's own.
+        observation = joined(signed([-1, 1, 1, 1, -1, -1, -1, 1]), joints, signed([-1, -1, 1, -1, -1, 1]), joints)
+        moved = [int(joint) - 1 for joint in model.actuator_trnid[:, 0]]
+        action = Mirror(np.array([moved.index(index[hinge]) for hinge in moved]), sign[moved])
+        return BodyMirror(observation, action)
+
 
 ANT = FreeBody(
     name="ant",
@@ -93,6 +112,16 @@ ANT = FreeBody(
     ),
     commands=CommandRange(goal_m=3.0, speed_mps=(0.3, 2.0)),
     fall_tilt_rad=np.pi / 2,
+    opposite={
+        "hip_1": ("hip_3", 1),
+        "hip_2": ("hip_4", 1),
+        "hip_3": ("hip_1", 1),
+        "hip_4": ("hip_2", 1),
+        "ankle_1": ("ankle_3", -1),
+        "ankle_2": ("ankle_4", -1),
+        "ankle_3": ("ankle_1", -1),
+        "ankle_4": ("ankle_2", -1),
+    },
     reset_position_noise=0.05,
     reset_velocity_noise=0.1,
 )

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import gymnasium
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 
 from reinfer.bodies.identity import BodyId
 from reinfer.tasks import PLANE_CHANNELS, TaskDistribution
+from reinfer.tasks.mirror import Mirror
 
 _INTEGRATORS = {
     "Euler": mujoco.mjtIntegrator.mjINT_EULER,
@@ -54,6 +56,13 @@ class Origin:
 
     path: str
     files: tuple[tuple[str, str], ...] = ()
+
+
+class BodyMirror(NamedTuple):
+    """How the mirror x -> -x acts on a body's ``observation`` and on its ``action``."""
+
+    observation: Mirror
+    action: Mirror
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +171,14 @@ class Body:
     def fallen(self, qpos, qvel) -> np.ndarray:
         """Whether the body fell or its state is not finite, shape (...,)."""
         raise NotImplementedError
+
+    def mirror(self, model: mujoco.MjModel) -> BodyMirror | None:
+        """How forward and backward change places, of a body that is the same both ways; None of one that is not.
+
+        Under it physics stays as it is: from the image of a state the image of an action leads to the image of what the
+        action led to.
+        """
+        return None
 
 
 @functools.cache

@@ -11,6 +11,8 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.tasks import GOAL, JUMP, KINDS, STAND, VELOCITY, commanded_value
+from reinfer.tasks.families import CHANNEL_MIRROR, KIND_COLUMN
+from reinfer.tasks.mirror import Mirror, fixed, joined, signed
 
 #: Kinds of command, by name: those along x.
 COMMAND_KINDS = KINDS[:4]
@@ -112,6 +114,13 @@ def _clamped(commands: Commands, task_state, ranges: CommandRange) -> Commands:
 def feature_size(ranges: CommandRange) -> int:
     """Length of a row of ``command_features``."""
     return len(trained_kinds(ranges)) * (1 + _VIEWS)
+
+
+def feature_mirror(ranges: CommandRange) -> Mirror:
+    """How the mirror x -> -x acts on a row of ``command_features``."""
+    kinds = trained_kinds(ranges)
+    signs = [np.full(_VIEWS, CHANNEL_MIRROR[KIND_COLUMN[kind]]) for kind in kinds]
+    return joined(fixed(len(kinds)), *map(signed, signs))
 
 
 def command_features(task_state, commands: Commands, ranges: CommandRange) -> np.ndarray:

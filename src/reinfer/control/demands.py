@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reinfer.bodies import CommandRange
-from reinfer.control.commands import Commands, trained_features
+from reinfer.control.commands import Commands, feature_mirror, trained_features, trained_kinds
 from reinfer.control.curriculum import FARTHEST, PRACTISED, Practice, command_bin, hard_targets
 from reinfer.control.tracking import (
     SETTLING_S,
@@ -21,6 +21,7 @@ from reinfer.control.tracking import (
     with_newest,
 )
 from reinfer.tasks import GOAL, JUMP
+from reinfer.tasks.mirror import Mirror, joined, signed
 
 #: Input columns that the value estimate has beyond those of the policy: the averaged error, the age of the command.
 CRITIC_INPUTS = 2
@@ -114,6 +115,16 @@ def network_inputs(task_state, observation, commands: Commands, progress: Progre
     rows = xp.concatenate([observation, features, average[:, None], age[:, None]], axis=-1).astype(xp.float32)
     # Physics that went non-finite counts as a fall; its last row must not poison the value estimate.
     return xp.nan_to_num(rows)
+
+
+def input_mirror(of_observation: Mirror, ranges: CommandRange) -> Mirror:
+    """How the mirror x -> -x acts on rows of ``network_inputs``, given how it does on the body's observation.
+
+    Raises ValueError where ``ranges`` has jumps: the averaged error of a jump keeps its sign, that of others does not.
+    """
+    if JUMP in trained_kinds(ranges):
+        raise ValueError("equivariant: is not allowed with jumps, whose averaged error has no side")
+    return joined(of_observation, feature_mirror(ranges), signed([-1.0, 1.0]))
 
 
 def judged(before, reached, action, commands: Commands, progress: Progress, demand: Demand, terms: Terms, dt_s: float):

@@ -11,8 +11,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from reinfer.control.equivariance import mlp_mirrors, reflect, tie
 from reinfer.control.networks import MLP, apply_mlp, init_mlp
 from reinfer.control.normalisation import Moments, normalise, update_moments
+from reinfer.tasks.mirror import Mirror, fixed
 
 
 class ActorCritic(NamedTuple):
@@ -21,6 +23,13 @@ class ActorCritic(NamedTuple):
     policy: MLP
     log_std: jax.Array
     value: MLP
+
+
+class Symmetry(NamedTuple):
+    """How the mirror x -> -x acts on rows of inputs (D,) and on actions (A,)."""
+
+    inputs: Mirror
+    actions: Mirror
 
 
 class Rollout(NamedTuple):
@@ -92,6 +101,15 @@ def init_actor_critic(key, policy_inputs: int, inputs: int, actions: int, hidden
     return ActorCritic(policy, jnp.full(actions, jnp.log(std), jnp.float32), value)
 
 
+def network_mirrors(networks: ActorCritic, symmetry: Symmetry) -> ActorCritic:
+    """How the mirror acts on weights (see ``control.equivariance``): means turn with it, values do not."""
+    width = networks.policy[0].weight.shape[0]
+    seen = Mirror(*(leaf[:width] for leaf in symmetry.inputs))
+    places = Mirror(symmetry.actions.index, jnp.ones_like(symmetry.actions.sign))
+    value = mlp_mirrors(networks.value, symmetry.inputs, fixed(1))
+    return ActorCritic(mlp_mirrors(networks.policy, seen, symmetry.actions), (places,), value)
+
+
 def log_probability(actions, mean, log_std):
     """Log density of ``actions`` (..., A) under N(mean, exp(log_std)^2), up to the constant; shape (...,)."""
     return (-0.5 * jnp.square((actions - mean) * jnp.exp(-log_std)) - log_std).sum(-1)
@@ -152,22 +170,34 @@ def to_samples(networks: ActorCritic, moments: Moments, rollout: Rollout, hyper:
 
 
 @partial(jax.jit, static_argnames="hyper")
-def update(key, state: LearnerState, rollout: Rollout, schedule: Schedule, hyper: Hyperparameters):
+def update(
+    key,
+    state: LearnerState,
+    rollout: Rollout,
+    schedule: Schedule,
+    hyper: Hyperparameters,
+    symmetry: Symmetry | None = None,
+):
     """One iteration of learning from ``rollout``: (new state, dictionary of scalar metrics).
 
-    Moments take in the rollout last, so that the policy that acted and the one that learns saw the same inputs.
+    Moments take in the rollout last, so that the policy that acted and the one that learns saw the same inputs. With a
+    ``symmetry`` they take in its image too, and networks that are tied to it stay so.
     """
     samples = to_samples(state.networks, state.moments, rollout, hyper)
-    state, metrics = descend(key, state, samples, loss, schedule, hyper)
-    moments = update_moments(state.moments, rollout.inputs.reshape(-1, rollout.inputs.shape[-1]))
-    return state._replace(moments=moments), metrics
+    mirrors = None if symmetry is None else network_mirrors(state.networks, symmetry)
+    state, metrics = descend(key, state, samples, loss, schedule, hyper, mirrors)
+    rows = rollout.inputs.reshape(-1, rollout.inputs.shape[-1])
+    if symmetry is not None:
+        rows = jnp.concatenate([rows, reflect(rows, symmetry.inputs)])
+    return state._replace(moments=update_moments(state.moments, rows)), metrics
 
 
-def descend(key, state: LearnerState, samples, loss, schedule: Schedule, hyper: Hyperparameters):
+def descend(key, state: LearnerState, samples, loss, schedule: Schedule, hyper: Hyperparameters, mirrors=None):
     """Epochs of minibatches of ``samples`` (a pytree with a leading axis): (new state, dictionary of scalar metrics).
 
-    ``loss`` as above, of any networks that have a ``log_std``. After every minibatch the learning rate is divided by
-    1.5 where KL(old || new) exceeds twice the aim and multiplied by 1.5 where it is below half of it.
+    ``loss`` as above, of any networks that have a ``log_std``; ``mirrors``: what their gradient is tied to. After every
+    minibatch the learning rate is divided by 1.5 where KL(old || new) exceeds twice the aim and multiplied by 1.5 where
+    it is below half of it.
     """
     old_log_std = state.networks.log_std
     adam = optax.scale_by_adam()
@@ -183,6 +213,8 @@ def descend(key, state: LearnerState, samples, loss, schedule: Schedule, hyper: 
         rate = jnp.where(kl > 2.0 * schedule.target_kl, rate / 1.5, rate)
         rate = jnp.where(kl < 0.5 * schedule.target_kl, rate * 1.5, rate)
         rate = jnp.clip(rate, hyper.lowest_learning_rate, schedule.highest_learning_rate)
+        if mirrors is not None:
+            gradient = tie(gradient, mirrors)
         gradient, _ = clip_norm.update(gradient, clip_norm.init(networks))
         direction, adam_state = adam.update(gradient, adam_state)
         networks = jax.tree.map(lambda p, d: p - rate * d, networks, direction)

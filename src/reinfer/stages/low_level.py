@@ -18,17 +18,21 @@ from reinfer.bodies import robot
 from reinfer.control.calibration import calibrate
 from reinfer.control.commands import feature_size, restrict
 from reinfer.control.curriculum import Practice, no_practice, practised, ramped
-from reinfer.control.demands import CRITIC_INPUTS, Demand, Terms
+from reinfer.control.demands import CRITIC_INPUTS, Demand, Terms, input_mirror
 from reinfer.control.device_exercise import DeviceExercise
+from reinfer.control.equivariance import reflect, tie_fresh
 from reinfer.control.exercise import Exercise
 from reinfer.control.low_level_policy import KIND, LowLevelPolicy
+from reinfer.control.networks import apply_mlp
 from reinfer.control.normalisation import Moments
 from reinfer.control.ppo import (
     Hyperparameters,
     LearnerState,
     Schedule,
+    Symmetry,
     init_actor_critic,
     init_learner,
+    network_mirrors,
     update,
 )
 from reinfer.runs import random
@@ -39,6 +43,7 @@ from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
 from reinfer.simulation.device import DeviceSimulation, require_gpu
 from reinfer.stages.low_level_settings import PRESETS, LowLevelConfig
+from reinfer.tasks.mirror import Mirror
 
 #: Of a stage module one may ask its presets.
 __all__ = ["PRESETS", "LowLevelConfig", "LowLevelStage"]
@@ -93,6 +98,7 @@ class LowLevelStage:
         self.exercise = self._exercise()
         self.simulation = self.exercise.simulation
         self.policy_inputs = self.body.observation_size(self.simulation.model) + feature_size(self.ranges)
+        self.symmetry = self._symmetry() if config.equivariant else None
         self.known, self._known_parents = self._load_start()
         self.hyper = Hyperparameters(
             policy_inputs=self.policy_inputs,
@@ -111,6 +117,16 @@ class LowLevelStage:
             return DeviceExercise(DeviceSimulation(self.body), config.copies, self.ranges, terms)
         return Exercise(BatchSimulation(self.body, config.copies, config.threads), self.ranges, terms)
 
+    def _symmetry(self) -> Symmetry:
+        """Of the body. Raises ConfigError where there is none, or where commands have none."""
+        mirror = self.body.mirror(self.simulation.model)
+        if mirror is None:
+            raise ConfigError(f"equivariant: {self.body.name} is not the same forward and backward")
+        try:
+            return Symmetry(input_mirror(mirror.observation, self.ranges), mirror.action)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+
     # ---- state
 
     def init(self) -> LowLevelState:
@@ -125,6 +141,8 @@ class LowLevelStage:
             hidden,
             std=RETURNING_STD if self.known else FIRST_STD,
         )
+        if self.symmetry:
+            networks = tie_fresh(networks, network_mirrors(networks, self.symmetry))
         learner = init_learner(networks, inputs, learning_rate=5e-4)
         if self.known:
             learner = go_on_from(self.known, learner)
@@ -144,7 +162,17 @@ class LowLevelStage:
                 f"start: {config.start} knows {known.ranges}, timing {its_timing}, widths {known.hidden}; this run is"
                 f" for {self.ranges}, timing {self.body.timing}, widths {hidden}, which must be the same"
             )
+        if config.equivariant and not self._is_tied(known):
+            raise ConfigError(f"start: {config.start} was not trained equivariant, which this run is")
         return known, [load_model(folder, KIND).parent("start")]
+
+    def _is_tied(self, known: LowLevelPolicy) -> bool:
+        """Whether the policy of ``known`` respects the symmetry."""
+        width = len(known.moments.mean)
+        rows = np.random.default_rng(0).standard_normal((8, width), np.float32)
+        seen = Mirror(*(leaf[:width] for leaf in self.symmetry.inputs))
+        action, image = (apply_mlp(known.mlp, given) for given in (rows, reflect(rows, seen)))
+        return np.allclose(reflect(action, self.symmetry.actions), image, atol=1e-4)
 
     def begin(self, iteration: int) -> None:
         """Reset every simulation, at a random point of its time limit, with a fresh command."""
@@ -173,7 +201,7 @@ class LowLevelStage:
         self.exercise.ask(self._demand(iteration, state.practice))
         rollout, metrics = self.exercise.collect(state.learner, self.config.horizon, self.config.seed, iteration)
         key = random.key(self.config.seed, "update", iteration)
-        learner, learning = update(key, state.learner, rollout, self._schedule(iteration), self.hyper)
+        learner, learning = update(key, state.learner, rollout, self._schedule(iteration), self.hyper, self.symmetry)
         metrics |= {name: float(value) for name, value in learning.items()}
         return LowLevelState(learner, practised(state.practice, self.exercise.count())), metrics
 

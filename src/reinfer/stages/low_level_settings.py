@@ -20,6 +20,9 @@ class LowLevelConfig:
     device: str = setting(
         "cpu", "where physics runs: in C threads, or by MJX, for thousands of simulations", choices=("cpu", "gpu")
     )
+    equivariant: bool = setting(
+        False, "tie policy and value to the mirror x -> -x, of a body that is the same forward and backward"
+    )
     start: str | None = setting(
         None, "low-level policy to go on from: a run, a model folder or shipped:NAME; None: from nothing"
     )
@@ -103,9 +106,11 @@ PRESETS = {
         speed_ramp=0.5,
         anneal_from=0.5,
     ),
-    # It falls at high speeds only; what it must learn is to keep to the line, at any speed.
+    # It falls at high speeds only; what it must learn is to keep to the line, at any speed, and of what it is the same
+    # in both directions only one.
     "ant": LowLevelConfig(
         body="ant",
+        equivariant=True,
         iterations=2500,
         hard_commands=0.3,
         last_hard_commands=0.2,
