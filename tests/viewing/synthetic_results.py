@@ -19,7 +19,7 @@ from reinfer.transfer.strides import FixedStride
 class NaiveToy:
     """Stands in for a toy agent: its latent is the last row it saw, and it always goes forward."""
 
-    width, body, layout = 32, Toy1d(), LINE_ROWS
+    width, body, layout, forget = 32, Toy1d(), LINE_ROWS, False
     params = SimpleNamespace(prior=standard_normal_prior(4, 4))
 
     def keeping(self):

@@ -9,7 +9,7 @@ def shipped_of(body: Body, place: str, option: str) -> str:
     """``shipped:BODY/place``. Raises ConfigError, naming the ``option`` to use instead, if none is shipped."""
     name = f"{body.name}/{place}"
     if name not in shipped_models():
-        stage = place.partition("/")[0]
+        stage = {"multi": "low --preset multi", "multi_stride": "stride"}.get(kind := place.partition("/")[0], kind)
         raise ConfigError(
             f"{option}: must be given for body {body.name!r}, since no {name} is shipped; "
             f"`reinfer train {stage} --body {body.reference}` makes one"

@@ -15,6 +15,7 @@ from reinfer.cli.transfer import (
     keep,
     low_reference,
     prepare,
+    stride_of,
     stride_reference,
     toy_references,
 )
@@ -129,7 +130,8 @@ def model_references(options: DemoOptions) -> list[str]:
     """The models that the contest was played with, as the command line names them."""
     body, toys = robot(options.body), toy_references(options)
     seeds = range(len(toys))
-    strides = [stride_reference(options, body, seed) for seed in seeds] if options.stride == LEARNED else []
+    learned = stride_of(options, body) == LEARNED
+    strides = [stride_reference(options, body, seed) for seed in seeds] if learned else []
     highs = [high_reference(options, body, seed) for seed in seeds] if options.policy == RELEARNED else []
     return [*toys, low_reference(options, body), *strides, *highs]
 

@@ -13,6 +13,7 @@ from reinfer.cli.parsing import parse
 from reinfer.cli.transfer import TransferOptions, prepare
 from reinfer.inference.context import WINDOW
 from reinfer.runs.config import setting, validate
+from reinfer.runs.errors import ConfigError
 
 #: Memories compared: (rows of context, whether rows from before a change are forgotten); the first two by default.
 MEMORIES = ((WINDOW, True), (WINDOW, False), (WINDOW // 2, False), (WINDOW // 4, False))
@@ -58,6 +59,8 @@ def evaluate(options: EvalChangeOptions, memories) -> dict:
     from reinfer.transfer import Hierarchy, ToyPolicyAgent
 
     on_toy = options.body == Toy1d.name
+    if on_toy and options.low:
+        raise ConfigError(f"low: {options.low!r} is not allowed with body {Toy1d.name!r}, which has no low level")
     robot = {} if on_toy else {"body": options.body, "low": options.low}
     stride = "1" if on_toy else options.stride
     contest, contestants = prepare(TransferOptions(seeds=options.seeds, toy=options.toy, stride=stride, **robot))
@@ -88,14 +91,18 @@ def table(report: dict) -> list[str]:
         f"{report['body']}, {report['tasks_per_episode']} tasks per episode, {report['seeds']} seed(s)",
         "",
         f"{'memory':<18} {'tasks':<14} {'rows to identify':>17} {'95 %':>6} {'in 5 rows':>10}"
-        f" {'position':>10} {'velocity':>9}",
+        f" {'position':>10} {'velocity':>9} {'falls':>7}",
     ]
     for name, figures in report["memory"].items():
         for part in ("first", "after_change"):
-            row = figures[part]
+            row = figures.get(part)
+            if row is None:
+                continue
+            position, velocity = row["position_error_m"], row["velocity_error"]
             lines.append(
                 f"{name:<18} {part.replace('_', ' '):<14} {row['rows_to_identify']:>17.1f}"
                 f" {row['rows_to_identify_p95']:>6.0f} {100 * row['identified_in_5_rows']:>8.0f} %"
-                f" {row['position_error_m']:>8.3f} m {100 * row['velocity_error']:>7.1f} %"
+                f" {'-' if position is None else f'{position:.3f} m':>10}"
+                f" {'-' if velocity is None else f'{100 * velocity:.1f} %':>9} {100 * figures['fall_rate']:>5.1f} %"
             )
     return lines

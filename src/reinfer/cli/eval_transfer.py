@@ -18,7 +18,7 @@ import json as json_format
 from dataclasses import dataclass
 
 from reinfer.cli.parsing import parse
-from reinfer.cli.transfer import RULE, TransferOptions, free_folder, keep, prepare, strides_of, summary
+from reinfer.cli.transfer import RULE, TransferOptions, free_folder, keep, prepare, stride_of, strides_of, summary
 from reinfer.runs.config import setting, validate
 
 #: Stride policies beside the learned one in an ablation.
@@ -39,7 +39,8 @@ def run(arguments: list[str]) -> int:
     options = validate(parse(EvalTransferOptions, "reinfer eval transfer", arguments))
     folder = free_folder(options.out) if options.out else None
     contest, contestants = prepare(options)
-    others = [name for name in ABLATION if name != options.stride] if options.ablation else []
+    own = stride_of(options, contest.body)
+    others = [name for name in ABLATION if name != own] if options.ablation else []
     ablation = [strides_of(options, 0, contest, name) for name in others]
     report = contest.compare(contestants, ablation)
     report["command"] = " ".join(["reinfer", "eval", "transfer", *arguments])

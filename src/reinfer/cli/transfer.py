@@ -10,7 +10,7 @@ from reinfer.bodies import ALLOWED, robot, timed
 from reinfer.bodies.shipped import shipped_of
 from reinfer.cli.parsing import parse
 from reinfer.runs.config import setting, validate
-from reinfer.runs.directory import resolve
+from reinfer.runs.directory import resolve, shipped_models
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 from reinfer.runs.files import replace_file, to_json
 from reinfer.tasks import FAMILIES, FAMILY_NAMES
@@ -45,7 +45,11 @@ class TransferOptions:
     policy: str = setting(
         TOY, "what chooses sub-goals: the toy's policy, or as relearned on the robot", choices=(TOY, RELEARNED)
     )
-    stride: str = setting(LEARNED, "control steps between looks: learned, rule, or a number from 1 to 20")
+    stride: str | None = setting(
+        None,
+        "control steps between looks: learned, rule, or a number from 1 to 20; by default learned, where a learned"
+        " stride is given or shipped, else 1",
+    )
     seeds: int = setting(1, "shipped pairs of toy agent and learned stride to use, from seed 0 on", low=1, high=100)
     toy: tuple[str, ...] = setting((), "toy agents in place of the shipped ones: runs or model folders")
     low: str | None = setting(None, "low-level policy in place of the shipped one: a run or a model folder")
@@ -99,6 +103,17 @@ def toy_references(options: TransferOptions) -> tuple[str, ...]:
     return options.toy or tuple(f"shipped:{kind}/seed{seed}" for seed in range(options.seeds))
 
 
+def stride_of(options: TransferOptions, body) -> str:
+    """How strides are chosen on ``body``: as asked for, or by default."""
+    shipped = f"{body.name}/{_stride_kind(options)}/seed0" in shipped_models()
+    return options.stride or (LEARNED if options.stride_model or shipped else "1")
+
+
+def _stride_kind(options: TransferOptions) -> str:
+    """How learned strides for the tasks are called among the shipped models."""
+    return "multi_stride" if options.tasks == MULTI else "stride"
+
+
 def low_reference(options: TransferOptions, body) -> str:
     """The low level that is named, or else the shipped one that knows the tasks."""
     return options.low or shipped_of(body, "multi" if options.tasks == MULTI else "low", "low")
@@ -106,10 +121,9 @@ def low_reference(options: TransferOptions, body) -> str:
 
 def stride_reference(options: TransferOptions, body, seed: int) -> str:
     """The learned stride of the contestant ``seed``: named, or else shipped."""
-    kind = "multi_stride" if options.tasks == MULTI else "stride"
     if options.stride_model:
         return options.stride_model[seed]
-    return shipped_of(body, f"{kind}/seed{seed}", "stride_model (or another stride)")
+    return shipped_of(body, f"{_stride_kind(options)}/seed{seed}", "stride_model (or another stride)")
 
 
 def high_reference(options: TransferOptions, body, seed: int) -> str:
@@ -139,7 +153,7 @@ def check_models(options: TransferOptions) -> None:
     from reinfer.transfer.strides import MAX_STRIDE
 
     numbers = [str(length) for length in range(1, MAX_STRIDE + 1)]
-    if options.stride not in (LEARNED, RULE, *numbers):
+    if options.stride not in (None, LEARNED, RULE, *numbers):
         raise ConfigError(
             f"stride: {options.stride!r} is not allowed; it must be {LEARNED}, {RULE} or 1 to {MAX_STRIDE}"
         )
@@ -157,14 +171,14 @@ def check_models(options: TransferOptions) -> None:
 
 
 def strides_of(options: TransferOptions, seed: int, contest, stride: str | None = None, toy=None):
-    """The stride policy that ``stride``, or else ``options.stride``, names, for the contestant ``seed``.
+    """The stride policy that ``stride``, or else ``options``, names, for the contestant ``seed``.
 
     Raises ArtifactError where a learned one does not fit the body, or the agent ``toy`` and the low level.
     """
     from reinfer.simulation import BatchSimulation
     from reinfer.transfer.strides import FixedStride, LearnedStride, RuleStride, feature_size
 
-    stride = stride or options.stride
+    stride = stride or stride_of(options, contest.body)
     if stride == RULE:
         return RuleStride(BatchSimulation(contest.body, 1, 1).control_dt_s)
     if stride != LEARNED:

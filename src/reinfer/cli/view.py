@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 
 from reinfer.bodies import ALLOWED, robot
 from reinfer.cli.parsing import parse
-from reinfer.cli.transfer import LEARNED, RELEARNED, TOY, TransferOptions, check_models, prepare
+from reinfer.cli.transfer import RELEARNED, TOY, TransferOptions, check_models, prepare
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import shipped_models
 from reinfer.runs.errors import ConfigError
 
 #: Robots that can be chosen on the page: those with a shipped low level, and the one asked for.
-OFFERED = ("half_cheetah", "walker2d", "hopper")
+OFFERED = ("half_cheetah", "walker2d", "hopper", "ant")
 
 #: The oracle's key, and label of its route.
 ORACLE = "oracle"
@@ -99,13 +99,12 @@ def transfer_options(options: ViewOptions, body: str) -> TransferOptions:
     name = robot(body).name
     if body != options.body:
         options = replace(options, toy=None, low=None, stride_model=None, high=None, stride=None)
-    has_stride = bool(options.stride_model) or f"{name}/stride/seed0" in shipped_models()
     has_high = bool(options.high) or f"{name}/high/seed0" in shipped_models()
     return validate(
         TransferOptions(
             body=body,
             policy=RELEARNED if has_high else TOY,
-            stride=options.stride or (LEARNED if has_stride else "1"),
+            stride=options.stride,
             toy=tuple(filter(None, [options.toy])),
             low=options.low,
             stride_model=tuple(filter(None, [options.stride_model])),

@@ -30,7 +30,7 @@ class Trace(NamedTuple):
     """N episodes of T steps with changing tasks, as arrays (T, N) unless said otherwise.
 
     ``phase`` before each step; ``x`` (T+1, N) in m; ``is_look``: whether the belief is new at this step, in which case
-    it has seen all before; ``family`` and ``target`` most likely believed in.
+    it has seen all before; ``family`` and ``target`` most likely believed in; ``fallen`` (T+1, N) bool.
     """
 
     control_dt_s: float
@@ -39,6 +39,7 @@ class Trace(NamedTuple):
     is_look: np.ndarray
     family: np.ndarray
     target: np.ndarray
+    fallen: np.ndarray
 
 
 class ScheduledReward:
@@ -67,9 +68,8 @@ def trace_robot(hierarchy: Hierarchy, schedule: Schedule, seed: int) -> Trace:
     record = rollout(hierarchy, first, seconds, random.generator(seed, "contest start"), rewards)
     family = record.family_probability.argmax(-1)
     phase = np.stack(rewards.phases)
-    return Trace(
-        record.control_dt_s, phase, record.task_state[..., _X], record.is_decision, family, record.target_estimate
-    )
+    x = record.task_state[..., _X]
+    return Trace(record.control_dt_s, phase, x, record.is_decision, family, record.target_estimate, record.fallen)
 
 
 def trace_toy(agent: ToyAgent, schedule: Schedule, seed: int) -> Trace:
@@ -97,7 +97,7 @@ def trace_toy(agent: ToyAgent, schedule: Schedule, seed: int) -> Trace:
     start = toy.reset(keys[0], (count,))
     phase, x, family, target = map(np.asarray, play(start, steps=int(schedule.steps.sum(0).max())))
     x = np.concatenate([np.asarray(start[None, :, _X]), x])
-    return Trace(TIME_STEP_S, phase, x, np.ones_like(phase, bool), family, target)
+    return Trace(TIME_STEP_S, phase, x, np.ones_like(phase, bool), family, target, np.zeros_like(x, bool))
 
 
 def draw_schedule(distribution: TaskDistribution, phases: int, count: int, control_dt_s: float, seed: int) -> Schedule:
@@ -114,7 +114,8 @@ def draw_schedule(distribution: TaskDistribution, phases: int, count: int, contr
 def measure_changes(traces: list[Trace], schedules: list[Schedule]) -> dict:
     """Figures over all episodes, for the ``first`` tasks and for those that came ``after_change``.
 
-    Each part: ``episodes``; ``rows_to_identify`` mean and ``rows_to_identify_p95`` (context rows of the present task;
+    ``fall_rate``: share of episodes with a fall; tasks that begin after it do not count, that of the fall does. Each
+    part: ``episodes``; ``rows_to_identify`` mean and ``rows_to_identify_p95`` (context rows of the present task;
     all of its rows where it never was identified); ``identified_in_5_rows`` (share); ``position_error_m`` and
     ``velocity_error`` (relative), means over the last quarter of the task. ``settled_ratio``: those errors after a
     change over those of first tasks.
@@ -122,10 +123,12 @@ def measure_changes(traces: list[Trace], schedules: list[Schedule]) -> dict:
     parts = {"first": [], "after_change": []}
     for trace, schedule in zip(traces, schedules, strict=True):
         for episode in range(trace.phase.shape[1]):
-            for phase in range(trace.phase[-1, episode] + 1):
+            begun = trace.phase[~trace.fallen[:-1, episode], episode].max()
+            for phase in range(begun + 1):
                 found = _measure_phase(trace, schedule, episode, phase)
                 parts["first" if phase == 0 else "after_change"].append(found)
     report = {name: _summary(rows) for name, rows in parts.items() if rows}
+    report["fall_rate"] = float(np.mean([fell for trace in traces for fell in trace.fallen[-1]]))
     if "after_change" in report:
         report["settled_ratio"] = {
             name: report["after_change"][name] / report["first"][name]
@@ -136,30 +139,32 @@ def measure_changes(traces: list[Trace], schedules: list[Schedule]) -> dict:
 
 
 def _measure_phase(trace: Trace, schedule: Schedule, episode: int, phase: int):
-    """(rows to identify, position error in m or None, relative velocity error or None) of one task of one episode."""
+    """Rows to identify one task of one episode and whether it was identified; position error in m or None, relative
+    velocity error or None."""
     steps = np.flatnonzero(trace.phase[:, episode] == phase)
     first, last = steps[0], steps[-1] + 1
     tasks = Tasks(*(np.asarray(leaf)[phase, episode] for leaf in schedule.tasks))
     looks = first + np.flatnonzero(trace.is_look[first:last, episode])
     right = trace.family[looks, episode] == tasks.family
     right &= np.abs(trace.target[looks, episode] / tasks.target - 1.0) <= IDENTIFIED_RELATIVE
-    running = np.convolve(right, np.ones(IDENTIFIED_LOOKS), mode="valid") == IDENTIFIED_LOOKS
+    running = np.convolve(right, np.ones(IDENTIFIED_LOOKS))[IDENTIFIED_LOOKS - 1 :] if len(looks) else right
+    running = running == IDENTIFIED_LOOKS
     # A look at the very start of a task has no row of it yet, a later one has the row under way when it began.
-    rows = (int(np.argmax(running)) if running.any() else len(looks)) + int(looks[0] > first)
+    rows = (int(np.argmax(running)) if running.any() else len(looks)) + int(looks[:1].sum() > first)
     tail = max(1, round(TAIL * (last - first)))
     x = trace.x[last - tail : last + 1, episode]
     if is_goal(tasks):
-        return rows, float(np.abs(x[1:] - tasks.target).mean()), None
-    return rows, None, float(abs((x[-1] - x[0]) / (tail * trace.control_dt_s) / tasks.target - 1.0))
+        return rows, running.any(), float(np.abs(x[1:] - tasks.target).mean()), None
+    return rows, running.any(), None, float(abs((x[-1] - x[0]) / (tail * trace.control_dt_s) / tasks.target - 1.0))
 
 
 def _summary(rows) -> dict:
-    count, position, velocity = ([v for v in column if v is not None] for column in zip(*rows, strict=True))
+    count, identified, position, velocity = ([v for v in column if v is not None] for column in zip(*rows, strict=True))
     return {
         "episodes": len(rows),
         "rows_to_identify": float(np.mean(count)),
         "rows_to_identify_p95": float(np.percentile(count, 95)),
-        "identified_in_5_rows": float(np.mean(np.array(count) <= 5)),
+        "identified_in_5_rows": float(np.mean((np.array(count) <= 5) & np.array(identified))),
         "position_error_m": float(np.mean(position)) if position else None,
         "velocity_error": float(np.mean(velocity)) if velocity else None,
     }
