@@ -40,10 +40,14 @@ def _row(row: dict) -> str:
     family, worst = row["worst_family"]
     options = row["command"].removeprefix("reinfer train toy").strip()
     purity = "" if row["purity"] is None else f"{row['purity']:.3f}"
+    position, velocity = "", ""
+    if contest := row.get("transfer"):
+        position = f"{contest['position']['settled_error_m']:.3f}"
+        velocity = f"{100 * contest['velocity']['windowed_relative_error']:.1f} %"
     return (
         f"| {f'`{options}`' if options else 'default: gru, dpmm'} | {row['return_mean']:.2f} "
         f"| {sum(forward) / len(forward):.2f} | {sum(backward) / len(backward):.2f} "
         f"| {worst:.2f}, {family.replace('_', ' ')} | {100 * row['class_accuracy_5']:.1f} % "
-        f"| {100 * row['target_error_10']:.2f} % | {purity} | {row['transfer']['position']['settled_error_m']:.3f} "
-        f"| {100 * row['transfer']['velocity']['windowed_relative_error']:.1f} % | {row['cpu_seconds']:.0f} |"
+        f"| {100 * row['target_error_10']:.2f} % | {purity} | {position} | {velocity} "
+        f"| {row['cpu_seconds']:.0f} |"
     )

@@ -16,7 +16,8 @@ def comparison_lines(found: dict) -> list[str]:
         f" ({better} is better), interquartile mean and 95 % interval over seeds and tasks.",
         *([_PUBLISHED[found["protocol"]]] if found["protocol"] in _PUBLISHED else []),
         f"Beneath reuse lies a low level trained for {found['low_level_steps'] / 1e6:.1f} M steps on commands, without"
-        " any unknown task.",
+        " any unknown task. It learns of a task by the toy's rewards, -|v - g| / |g|, which tell the target and cost no"
+        " effort; the others are shown the benchmark's own. All are judged by the benchmark's.",
         "",
         "| agent | meta-training steps | minutes | seeds | per step | return by episode | as good as reuse after |",
         "|---" * 7 + "|",

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from reinfer.runs.models import load_model
 
@@ -13,11 +14,27 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
 MODELS = ROOT / "src" / "reinfer" / "models"
 SEEDS = range(5)
-#: Robots beside the half-cheetah, and what was published of them: position in m, velocity in m/s.
+
+
+class Published(NamedTuple):
+    """Errors that were published of a robot: whose, position in m, velocity in m/s, and what to add on either."""
+
+    source: str
+    position_m: float
+    velocity_mps: float
+    of_position: str = ""
+    of_velocity: str = ""
+
+    def __str__(self):
+        parts = (f"{self.position_m} m{self.of_position}", f"{self.velocity_mps} m/s{self.of_velocity}")
+        return f"{self.source} {', '.join(parts)}"
+
+
+#: Robots beside the half-cheetah, and what was published of them.
 PUBLISHED = {
-    "walker2d": "thesis 0.93 m, 1.1 m/s",
-    "hopper": "thesis 1.95 m, 0.44 m/s",
-    "ant": "ReMAP 0.17 m after overshooting by 10 m, 0.21 m/s",
+    "walker2d": Published("thesis", 0.93, 1.1),
+    "hopper": Published("thesis", 1.95, 0.44),
+    "ant": Published("ReMAP, target given:", 0.17, 0.21, " after overshooting by 10 m", " instantaneous"),
 }
 COMMANDS = {
     **{f"toy_seed{seed}": f"eval toy --model shipped:toy/seed{seed} --json" for seed in SEEDS},

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from reinfer.stages.low_level import PRESETS as LOW_LEVEL
+from evaluations import MODELS
+from reinfer.runs.models import load_model
 from reinfer.stages.toy import PRESETS as TOY
 from speed_section import fits_table
 
@@ -133,7 +134,7 @@ def trainings_lines(seeds: dict, training: dict) -> list[str]:
         f"| {said(size * lows[slowest])} |"
         for size in SIZES
     ]
-    steps = LOW_LEVEL[slowest].iterations * LOW_LEVEL[slowest].copies * LOW_LEVEL[slowest].horizon
+    steps = load_model(MODELS / slowest / "low").provenance["last_metrics"]["env_steps"]
     return [
         "## Trainings",
         "",

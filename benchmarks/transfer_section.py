@@ -58,6 +58,8 @@ def held_out() -> list[str]:
 
 def strides() -> list[str]:
     """The section on learned and other strides."""
+    if missing("transfer_standard"):
+        return ["## Strides", "", *missing("transfer_standard")]
     return [
         "## Strides",
         "",
@@ -164,6 +166,8 @@ def change_rows(name: str) -> list[str]:
     rows = []
     for memory, figures in load(name)["memory"].items():
         for part in ("first", "after_change"):
+            if part not in figures:
+                continue
             row = figures[part]
             rows.append(
                 f"| {memory} | {part.replace('_', ' ')} | {row['rows_to_identify']:.1f} "

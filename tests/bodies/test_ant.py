@@ -1,10 +1,14 @@
 """The free body: orientation as seen and as judged."""
 
+from dataclasses import replace
+
 import mujoco
 import numpy as np
+import pytest
 
 from reinfer.bodies import robot
 from reinfer.bodies.ant import ANT, FARTHEST_Y_M, rotation
+from reinfer.bodies.contract import problems
 from reinfer.control.equivariance import reflect
 from reinfer.simulation import BatchSimulation
 from reinfer.tasks.families import CHANNEL_MIRROR
@@ -78,6 +82,24 @@ def test_half_a_turn_changes_nothing_but_the_direction():
         here.step(action)
         there.step(reflect(action, mirror.action))
     assert np.abs(here.task_state()[:, 0]).min() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("joint", "image", "said"),
+    [
+        ("ankle_1", ("ankle_3", 1), "mirror: observation applied twice must change nothing"),
+        ("hip_1", ("hip_2", 1), "mirror: observation must put each of 30 entries in one place"),
+        ("hip_1", ("knee", 1), "mirror: ValueError: 'knee' is not in list"),
+    ],
+)
+def test_a_wrong_mirror_is_found(joint, image, said):
+    assert problems(replace(ANT, opposite=ANT.opposite | {joint: image})) == [said]
+
+
+def test_a_mirror_that_physics_does_not_keep_is_found():
+    upright = {name: (other, 1) for name, (other, _) in ANT.opposite.items()}
+    (said,) = problems(replace(ANT, opposite=upright))
+    assert said.startswith("mirror: entry ") and said.endswith("not alike, or not in this way")
 
 
 def test_bodies_with_a_front_have_no_mirror():

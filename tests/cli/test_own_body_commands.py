@@ -170,7 +170,10 @@ def test_a_robot_that_moved_is_found_where_it_is_now(place, capsys):
     [
         (f"eval low --body {BODY}", "model: must be given for body 'beetle', since no beetle/low is shipped; `reinfer"),
         (f"transfer --body {BODY}", "low: must be given for body 'beetle', since no beetle/low is shipped"),
-        (f"transfer --body {BODY} --low runs/low/beetle", "stride_model (or another stride): must be given for body"),
+        (
+            f"transfer --body {BODY} --low runs/low/beetle --stride learned",
+            "stride_model (or another stride): must be given for body",
+        ),
         ("eval low --body half_cheetah --model runs/low/beetle", "was made for body 'beetle', not for 'half_cheetah'"),
         (f"eval low --body {BODY} --model shipped:half_cheetah/low", "was made for body 'half_cheetah', not for 'bee"),
         ("train low --body examples/beetle/bug.py", "body: 'examples/beetle/bug.py' cannot be read: No such file"),

@@ -57,6 +57,14 @@ def test_a_bias_is_taken_out(moved):
     np.testing.assert_array_equal(calibrated(calibration, goals).target, wanted)
 
 
+def test_what_is_the_same_both_ways_is_measured_as_one(moved):
+    uneven = moved(Biased(lambda v: np.where(v > 0, 0.9, 0.96) * v))
+    found = calibrate(uneven, HALF_CHEETAH, np.random.default_rng(0), rounds=4, threads=1, same_both_ways=True)
+    np.testing.assert_array_equal(found.command, -found.command[::-1])
+    middle = found.command[-SPEEDS // 2] / found.wanted[-SPEEDS // 2]
+    assert middle == pytest.approx(2 / (0.9 + 0.96), abs=2e-3)
+
+
 def test_what_falls_or_does_not_run_is_left_alone(moved):
     still = calibrate(moved(Biased(np.zeros_like)), HALF_CHEETAH, np.random.default_rng(0), rounds=3, threads=1)
     assert np.abs(still.command / np.where(still.wanted, still.wanted, 1.0)).max() <= 1.2 + 1e-9

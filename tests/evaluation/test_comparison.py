@@ -58,6 +58,17 @@ def test_error_against_steps():
     )
 
 
+def test_what_must_be_reached_is_what_curves_are_made_of():
+    """The mean over tasks: an interquartile mean over tasks would leave out those that go badly."""
+    vel = protocol("cheetah-vel", "half_cheetah", None)
+    reuse, pearl = trial((-0.2, -0.2)), trial((-0.2, -0.2))
+    reuse.returns = np.array([[-10.0, -50.0]] * 2)
+    curve = Curve(np.array([10.0, 20.0]), np.array([[-31.0, -29.0]]))
+    found = compare({"reuse": Contender([reuse], 0), "pearl": Contender([pearl], 20, curve)}, vel, 100, "reuse")
+    assert found["agents"]["reuse"]["over_seeds"]["iqm"] == pytest.approx(0.3)
+    assert found["agents"]["pearl"]["steps_to_reference"] == 20
+
+
 def test_curves_of_different_settings_do_not_mix():
     same = curve_of([([1, 2, 3], [0.0, 1.0, 2.0]), ([1, 2], [2.0, 3.0])])
     assert same.steps.tolist() == [1.0, 2.0] and same.returns.tolist() == [[0.0, 1.0], [2.0, 3.0]]

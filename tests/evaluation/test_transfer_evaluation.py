@@ -8,7 +8,7 @@ from transfer_doubles import FilterAgent, PointLowLevel, PointSimulation, point_
 
 from reinfer.evaluation import transfer
 from reinfer.evaluation.transfer import Contest, Contestant
-from reinfer.transfer import FixedStride, RuleStride
+from reinfer.transfer import FixedStride, OracleAgent, RuleStride
 
 KEYS = {"position", "velocity", "fall_rate", "class_accuracy_by_rows", "target_error_by_rows", "mean_stride"}
 
@@ -45,6 +45,15 @@ def test_keys_are_stable_and_json(report):
         assert list(part["class_accuracy_by_rows"]) == ["1", "2", "5", "10", "32"]
     assert len(found["by_task"]) == found["n_tasks"] == 12 and found["seeds"] == [0, 1]
     assert list(found["ablation"]) == ["learned", "20", "rule"]
+
+
+def test_one_seed_is_one_contestant(report):
+    _, contest = report
+    told = contest.tasks
+    assert contest.play(OracleAgent(told), Recounting(), 0) is contest.play(OracleAgent(told), Recounting(), 0)
+    other = told._replace(target=-told.target)
+    with pytest.raises(ValueError, match="seed: 0 was played by another 'oracle' agent"):
+        contest.play(OracleAgent(other), Recounting(), 0)
 
 
 def test_the_order_is_as_it_must_be(report):

@@ -125,3 +125,11 @@ def test_references(tmp_path, monkeypatch):
     assert resolve("shipped:toy") == tmp_path / "pair"
     with pytest.raises(ArtifactError, match=r"called 'tyo'; did you mean 'toy'\? allowed: toy"):
         resolve("shipped:tyo")
+
+
+def test_a_run_from_before_a_setting_goes_on_as_by_default(tmp_path):
+    run = make(tmp_path)
+    run.update(config={key: value for key, value in run.manifest()["config"].items() if key != "pause_s"})
+    assert run.load_config(LineConfig) == LineConfig(seed=5)
+    with pytest.raises(RunError, match=r"pause_s: 0.0 -> 1.0"):
+        run.require_config(LineConfig(seed=5, pause_s=1.0))

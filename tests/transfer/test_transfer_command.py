@@ -78,6 +78,7 @@ def test_the_relearned_high_level_is_judged_beside_the_toy(models, tmp_path, cap
         (["--seeds", "0"], ConfigError, "seeds: 0 .*between 1 and 100"),
         (["--toy", "a", "b", "--seeds", "3"], ConfigError, "seeds: 3 does not fit the 2"),
         (["--toy", "a", "b", "--stride-model", "c"], ConfigError, "stride_model: 1 given for 2"),
+        (["--stride", "5", "--stride-model", "c"], ConfigError, "stride_model: given, but stride is '5'"),
         (["--toy-steps", "99"], ConfigError, "toy_steps: 99 .*between 1 and 20"),
         (["--low", "nowhere"], ArtifactError, "nowhere: no such folder"),
         (["--strides", "5"], ConfigError, "unknown option '--strides'.*--stride"),

@@ -26,7 +26,7 @@ _TRIAL_S = 1.0
 
 def problems(body: Body) -> list[str]:
     """What is wrong with ``body``, one sentence each; empty if nothing is."""
-    for check in (settings, compiles, actions, map_of_task_space, observations, falls, motion):
+    for check in (settings, compiles, actions, map_of_task_space, observations, falls, motion, mirror):
         try:
             found = list(check(body))
         except Exception as error:  # Code of a user's own: whatever it raises is about the robot, not about us.
@@ -224,6 +224,39 @@ def motion(body: Body) -> Iterator[str]:
                 f"{body.timing!r} needs a smaller time step or another integrator"
             )
             return
+
+
+def mirror(body: Body) -> Iterator[str]:
+    """If forward and backward are alike: from rest, mirrored actions lead to the mirrored state."""
+    model = body.model()
+    ways = body.mirror(model)
+    if ways is None:
+        return
+    for name, part, size in zip(ways._fields, ways, (body.observation_size(model), model.nu), strict=True):
+        back = np.asarray(part.index)
+        if len(back) != size or not np.array_equal(np.sort(back), np.arange(size)):
+            yield f"mirror: {name} must put each of {size} entries in one place"
+            return
+        if not (np.array_equal(back[back], np.arange(size)) and (part.sign * part.sign[back] == 1).all()):
+            yield f"mirror: {name} applied twice must change nothing"
+            return
+    rng, seen = np.random.default_rng(0), []
+    actions = rng.uniform(-1.0, 1.0, (round(0.2 * _TRIAL_S / body.control_dt_s) + 1, model.nu))
+    for taken in (actions, actions[:, ways.action.index] * ways.action.sign):
+        data, here = mujoco.MjData(model), []
+        for action in taken:
+            here.append(body.observation(data.qpos, data.qvel))
+            data.ctrl[:] = action
+            for _ in range(body.frame_skip):
+                mujoco.mj_step(model, data)
+        seen.append(np.array(here))
+    off = np.abs(seen[0][:, ways.observation.index] * ways.observation.sign - seen[1])
+    if off.max() > 1e-3:
+        step, entry = np.unravel_index(off.argmax(), off.shape)
+        yield (
+            f"mirror: entry {entry} of the observation is off by {off.max():.2g} after {step} control steps of "
+            "mirrored actions from rest; forward and backward are not alike, or not in this way"
+        )
 
 
 def _states(model, count: int = 5):

@@ -3,12 +3,12 @@
 JSON keys. ``agents``: by name (``reuse``: shipped toy agents; ``relearned``: with corrections learned on the robot;
 each algorithm of the runs): ``robot_steps`` of meta-training, ``seeds``, ``told`` (an oracle), ``per_step``: mean,
 interquartile mean and 95 % interval of the ``measure`` per control step, in the last episode of a trial, over seeds and
-held-out tasks; ``return``, ``return_by_episode``, ``final_error_by_family``, ``fall_rate`` as in ``reinfer eval
-scratch``; ``curve``: the same measure on the same tasks against robot steps (interquartile mean over seeds, interval);
-``steps_to_reference``: robot steps after which it stays as good as ``reference``, null if it never does; ``profile``:
-share of tasks and seeds at least as good as each of ``thresholds``. ``low_level_steps``: what the low level beneath
-reuse was trained for, on commands and on no unknown task. ``measure``, ``lower_is_better``, ``protocol``, ``body``,
-``n_tasks``, ``episodes``, ``command``.
+held-out tasks; ``over_seeds``: interquartile mean and interval of the mean over tasks, one value per seed; ``return``,
+``return_by_episode``, ``final_error_by_family``, ``fall_rate`` as in ``reinfer eval scratch``; ``curve``: as
+``over_seeds``, on the same tasks, against robot steps; ``steps_to_reference``: robot steps after which it stays as good
+as ``reference``, null if it never does; ``profile``: share of tasks and seeds at least as good as each of
+``thresholds``. ``low_level_steps``: what the low level beneath reuse was trained for, on commands and on no unknown
+task. ``measure``, ``lower_is_better``, ``protocol``, ``body``, ``n_tasks``, ``episodes``, ``command``.
 """
 
 import json as json_format

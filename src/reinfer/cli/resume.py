@@ -29,9 +29,10 @@ def run(arguments: list[str]) -> int:
 
     found = RunDirectory.open(options.run)
     classes, kind = load_stage_of(found)
-    config = found.load_config(kind)
+    done = found.status() == "done"
+    config = None if done else found.load_config(kind)
     print(f"run: {found.path}", flush=True)
-    if found.status() == "done":
+    if done:
         print("it is done; nothing to resume")
     else:
         enable_cache()

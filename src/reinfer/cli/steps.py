@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reinfer.cli import resume, train
-from reinfer.runs.config import differences, to_dict
+from reinfer.cli.stages import load_stage_of
+from reinfer.runs.config import differences, from_dict, to_dict
 from reinfer.runs.directory import MANIFEST_FILE, RunDirectory
 from reinfer.runs.errors import RunError
 from reinfer.runs.files import file_sha256, replace_file
@@ -141,8 +142,11 @@ def require_settings(path: Path, wanted: dict, unnamed=()) -> None:
     """Raise RunError if there is a run in ``path`` of other settings than ``wanted``, those ``unnamed`` aside."""
     if not is_claimed(path):
         return
-    aside = dict.fromkeys(unnamed)
-    changed = differences(RunDirectory.open(path).manifest()["config"] | aside, wanted | aside)
+    aside, run = dict.fromkeys(unnamed), RunDirectory.open(path)
+    recorded = run.manifest()["config"]
+    # What there was no setting for then was done as it is by default.
+    recorded = to_dict(from_dict(load_stage_of(run)[1], recorded, str(path))) | recorded
+    changed = differences(recorded | aside, wanted | aside)
     if changed:
         raise RunError(
             f"{path} is a run with other settings ({'; '.join(changed)}); remove it to replace it, "

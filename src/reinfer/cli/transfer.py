@@ -166,6 +166,8 @@ def check_models(options: TransferOptions) -> None:
             raise ConfigError(f"{name}: {given} given for {toys} toy agents; there must be one for each")
     if options.tasks == MULTI and options.policy != TOY:
         raise ConfigError(f"policy: {options.policy!r} is not allowed with tasks {MULTI!r}; it must be {TOY!r}")
+    if options.stride_model and options.stride not in (None, LEARNED):
+        raise ConfigError(f"stride_model: given, but stride is {options.stride!r}; it must be {LEARNED!r}")
     if options.high and options.policy != RELEARNED:
         raise ConfigError(f"high: given, but policy is {options.policy!r}; it must be {RELEARNED!r}")
 
@@ -200,6 +202,8 @@ def relearned_of(options: TransferOptions, seed: int, toy, contest):
     reference = high_reference(options, contest.body, seed)
     agent = RelearnedAgent.load(resolve(reference), toy, contest.low_level.ranges)
     agent.body.require(contest.body.id, f"high: {reference}")
+    if agent.toy_steps != options.toy_steps:
+        raise ConfigError(f"toy_steps: {options.toy_steps} is not what {reference} was learned with: {agent.toy_steps}")
     return agent
 
 

@@ -45,7 +45,9 @@ def calibrated(calibration: Calibration, commands: Commands) -> Commands:
     return commands._replace(target=np.where(commands.kind == VELOCITY, commands.target + correction, commands.target))
 
 
-def calibrate(policy, body, rng: np.random.Generator, rounds: int, threads: int = 0) -> Calibration:
+def calibrate(
+    policy, body, rng: np.random.Generator, rounds: int, threads: int = 0, same_both_ways: bool = False
+) -> Calibration:
     """Correct commands by the error of the speed they give, the median of all copies, ``rounds`` times over.
 
     Bodies that fall count for nothing; where all of them fall a command stays as it is. No command exceeds what the
@@ -53,6 +55,7 @@ def calibrate(policy, body, rng: np.random.Generator, rounds: int, threads: int 
 
     Args:
         policy: as ``LowLevelPolicy``, itself without calibration.
+        same_both_ways: what is measured forward and backward is the same, of a body and a policy that are.
     """
     calibration = no_calibration(policy.ranges)
     wanted = np.repeat(calibration.wanted, COPIES)
@@ -67,6 +70,7 @@ def calibrate(policy, body, rng: np.random.Generator, rounds: int, threads: int 
         speed = np.where(fallen, np.nan, speed).reshape(-1, COPIES)
         ran = np.isfinite(speed).any(1) & (calibration.wanted != 0.0)
         error = np.where(ran, np.nanmedian(np.where(ran[:, None], speed, 0.0), axis=1) - calibration.wanted, 0.0)
+        error = 0.5 * (error - error[::-1]) if same_both_ways else error
         correction = np.clip(calibration.command - error - calibration.wanted, -limit, limit)
         calibration = calibration._replace(command=np.clip(calibration.wanted + correction, -highest, highest))
     return calibration

@@ -48,14 +48,15 @@ def curve_of(runs) -> Curve:
 def compare(contenders: dict[str, Contender], protocol: Protocol, steps: int, reference: str | None) -> dict:
     """The report of ``reinfer compare`` (see ``cli.compare``) for episodes of so many ``steps``.
 
-    ``reference``: the contender whose return others have to reach, or None.
+    ``reference``: the contender whose return others have to reach, or None. What is reached, as in learning curves, is
+    the mean over tasks of a seed, and of seeds the interquartile mean.
     """
     # Of an episode: returns of the last one, per control step; negated where they are errors.
     scores = {name: np.stack([t.returns[-1] for t in c.trials]) / steps for name, c in contenders.items()}
     sign = -1.0 if protocol.error else 1.0
     low, high = (float(f(np.concatenate([s.ravel() for s in scores.values()]))) for f in (np.min, np.max))
     thresholds = np.linspace(low, high, _PROFILE_POINTS)
-    bar = None if reference is None else float(interquartile_mean(scores[reference].ravel()))
+    bar = None if reference is None else float(interquartile_mean(scores[reference].mean(1)))
     found = {}
     for name, contender in contenders.items():
         summary = summarise_trials(contender.trials)
@@ -64,6 +65,7 @@ def compare(contenders: dict[str, Contender], protocol: Protocol, steps: int, re
             "robot_steps": contender.robot_steps,
             "seeds": len(contender.trials),
             "per_step": _stated(scores[name], contender.trials[0].tasks.family, sign),
+            "over_seeds": _over_seeds(scores[name].mean(1), sign),
             **{key: summary[key] for key in ("return", "return_by_episode", "final_error_by_family", "fall_rate")},
             "curve": _curve(contender.curve, steps, sign),
             "steps_to_reference": _steps_to(contender.curve, bar, steps),
@@ -90,16 +92,16 @@ def _curve(curve: Curve | None, steps: int, sign: float) -> dict | None:
     """Interquartile means over seeds and their intervals, per control step."""
     if curve is None:
         return None
-    values = curve.returns / steps
-    intervals = [
-        sorted(sign * end for end in bootstrap_interval(column[:, None], np.zeros(1), seed=0)) for column in values.T
-    ]
-    return {
-        "robot_steps": [int(step) for step in curve.steps],
-        "iqm": [sign * float(value) for value in interquartile_mean(values, axis=0)],
-        "low": [low for low, _ in intervals],
-        "high": [high for _, high in intervals],
+    points = [_over_seeds(column, sign) for column in (curve.returns / steps).T]
+    return {"robot_steps": [int(step) for step in curve.steps]} | {
+        key: [point[key] for point in points] for key in ("iqm", "low", "high")
     }
+
+
+def _over_seeds(values, sign: float) -> dict:
+    """Interquartile mean and interval of (S,) values, one per seed; of a single seed the interval has no width."""
+    low, high = sorted(sign * end for end in bootstrap_interval(values[:, None], np.zeros(1), seed=0))
+    return {"iqm": sign * float(interquartile_mean(values)), "low": low, "high": high}
 
 
 def _steps_to(curve: Curve | None, bar: float | None, steps: int) -> int | None:

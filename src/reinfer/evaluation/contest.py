@@ -51,7 +51,8 @@ class Scores(NamedTuple):
     over |target|; ``settled`` bool; ``settling_time_s``: since when the error has stayed within the tolerance,
     infinite unless all through the tail; ``integrated_error_s``: integral of |error| / |target| dt,
     instantaneous, as rewarded; ``overshoot_m``: how far beyond a goal, 0 for speeds; ``fallen`` bool;
-    ``error_at`` (K, moments); ``jump_ratio``: mean |vz| of the tail over the target, NaN unless that is a jump;
+    ``error_at`` (K, moments), NaN where an episode is shorter; ``jump_ratio``: mean |vz| of the tail over the
+    target, NaN unless that is a jump;
     ``mean_stride`` in control steps; ``right_class``, ``target_error`` (K, rows):
     of the belief with that many context rows, NaN where an episode had fewer.
     """
@@ -154,11 +155,11 @@ def measure(record: RolloutRecord) -> Scores:
         settled_error=settled_error,
         relative_error=settled_error / size,
         settled=(settled_error <= tolerance) & ~record.fallen[-1],
-        settling_time_s=_settling_time(error <= tolerance, dt, tail),
+        settling_time_s=np.where(record.fallen[-1], np.inf, _settling_time(error <= tolerance, dt, tail)),
         integrated_error_s=-record.reward.sum(0) * dt,
         overshoot_m=np.where(goal, np.maximum((x * np.sign(tasks.target)).max(0) - size, 0.0), 0.0),
         fallen=record.fallen[-1],
-        error_at=error[moments].T,
+        error_at=np.where(np.array(MOMENTS_S) <= record.steps * dt + 1e-9, error[moments].T, np.nan),
         jump_ratio=np.where(is_kind(tasks, JUMP), mean_jump / size, np.nan),
         mean_stride=lived / np.maximum(decisions, 1),
         right_class=np.stack([right for right, _ in beliefs], axis=-1),

@@ -1,5 +1,7 @@
-"""Interquartile means with stratified bootstrap intervals (Agarwal et al. 2021, "Edge of the statistical
-precipice")."""
+"""Interquartile means (Agarwal et al. 2021, "Edge of the statistical precipice") with bootstrap intervals.
+
+There, runs of a task are independent of those of any other, and are drawn task by task. Here one training seed plays
+all tasks, so that whole seeds are drawn."""
 
 from collections.abc import Callable
 
@@ -26,8 +28,9 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile interval of ``statistic`` over all of ``scores``.
 
-    In every draw each task keeps its number of runs, drawn anew from its own runs. Where the tasks are
-    themselves a sample, ``resample_tasks`` also draws the tasks anew within each stratum.
+    In every draw there are as many runs as before, each with all of its tasks: what one training seed did well or badly
+    at it did in all of them. Where the tasks are themselves a sample, ``resample_tasks`` also draws them anew within
+    each stratum. Of a single run no interval is known but that over tasks.
 
     Args:
         scores: (S, K), S independent runs (training seeds) of K tasks.
@@ -51,7 +54,7 @@ def bootstrap_interval(
         for stratum in np.unique(strata):
             members = np.flatnonzero(strata == stratum)
             task[:, members] = rng.choice(members, (draws, len(members)))
-    run = rng.integers(0, runs, (draws, runs, tasks))
+    run = rng.integers(0, runs, (draws, runs, 1))
     values = statistic(scores[run, task[:, None, :]].reshape(draws, -1))
     tail = 50.0 * (1.0 - level)
     low, high = np.percentile(values, [tail, 100.0 - tail])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import jax
 import numpy as np
 
 from reinfer.bodies import Body
@@ -13,6 +14,7 @@ from reinfer.simulation import BatchSimulation
 from reinfer.tasks import FAMILY_NAMES, GOAL, JUMP, STAND, VELOCITY, Tasks
 from reinfer.transfer import (
     Hierarchy,
+    LearnedStride,
     OracleAgent,
     RandomAgent,
     RolloutRecord,
@@ -40,7 +42,7 @@ class Contestant:
 
 @dataclass(slots=True)
 class Contest:
-    """One body, one low level, one set of tasks; ``records`` are kept by agent, stride and seed.
+    """One body, one low level, one set of tasks; ``records`` are kept by the names of agent and stride, and by seed.
 
     Args:
         task_set: ``standard``, ``heldout`` or ``multi``.
@@ -71,6 +73,7 @@ class Contest:
     seconds: float = EPISODE_S
     threads: int = 0
     records: dict[tuple[str, str, int], RolloutRecord] = field(default_factory=dict)
+    _players: dict[tuple[str, str, int], tuple] = field(default_factory=dict)
     _simulation: BatchSimulation | None = None
 
     @property
@@ -79,8 +82,19 @@ class Contest:
         return TASK_SETS[self.task_set](self.body)
 
     def play(self, agent, strides, seed: int) -> RolloutRecord:
-        """One episode of every task; the start depends on ``seed`` only, so it is the same for all agents."""
+        """One episode of every task; the start depends on ``seed`` only, so it is the same for all agents.
+
+        Raises ValueError where another agent, or other strides, of the same names played with this seed before.
+        """
         place = (agent.name, strides.name, seed)
+        # An agent's memory is part of the structure of its parameters, and may be set anew.
+        structure = jax.tree.structure(agent.parameters)
+        known = self._players.setdefault(place, (agent, structure, strides))
+        if not (structure == known[1] and _same_agent(agent, known[0]) and _same_strides(strides, known[2])):
+            raise ValueError(
+                f"seed: {seed} was played by another {agent.name!r} agent or other {strides.name!r} strides; give each"
+                " contestant a seed of its own, or make another contest"
+            )
         if place not in self.records:
             if self._simulation is None:
                 self._simulation = BatchSimulation(self.body, self.tasks.count, self.threads)
@@ -144,6 +158,16 @@ class Contest:
         return summarise(self.tasks, scores, resample_tasks=self.task_set in RANDOM_SETS)
 
 
+def _same_agent(one, other) -> bool:
+    """Whether two agents, whose parameters have one structure, decide alike."""
+    return one == other and all(map(np.array_equal, *(jax.tree.leaves(agent.parameters) for agent in (one, other))))
+
+
+def _same_strides(one, other) -> bool:
+    """Whether two stride policies choose alike; a learned one is the same only if it is the very same."""
+    return one is other or (type(one) is type(other) and not isinstance(one, LearnedStride) and one.name == other.name)
+
+
 def summarise(tasks: Tasks, scores: list[Scores], *, resample_tasks: bool) -> dict:
     """Plain numbers over seeds x tasks: the keys are told in ``cli.eval_transfer``."""
     goal, velocities, stands, jumps = (is_kind(tasks, kind) for kind in (GOAL, VELOCITY, STAND, JUMP))
@@ -193,7 +217,9 @@ def _part(table: Scores, which, stated) -> dict:
         # Half of the episodes settle by this time; None if fewer than half settle.
         "settling_time_s": float(np.median(times)) if np.isfinite(np.median(times)) else None,
         "error_at_s": {
-            str(moment): float(table.error_at[:, which, index].mean()) for index, moment in enumerate(MOMENTS_S)
+            str(moment): float(table.error_at[:, which, index].mean())
+            for index, moment in enumerate(MOMENTS_S)
+            if np.isfinite(table.error_at[..., index]).all()
         },
     }
 

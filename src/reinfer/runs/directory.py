@@ -124,8 +124,12 @@ class RunDirectory:
         return config
 
     def require_config(self, config) -> None:
-        """Raise RunError listing the differences if ``config`` is not the one the run was started with."""
-        changed = differences(self.manifest()["config"], to_dict(config))
+        """Raise RunError listing the differences if ``config`` is not the one the run was started with.
+
+        Settings that there were none of then have their defaults, which do what was done before.
+        """
+        recorded = from_dict(type(config), self.manifest()["config"], str(self.path / MANIFEST_FILE))
+        changed = differences(to_dict(recorded), to_dict(config))
         if changed:
             raise RunError(
                 f"the config of {self.path} changed ({'; '.join(changed)}); a resumed run must keep its "

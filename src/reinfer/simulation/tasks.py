@@ -5,6 +5,7 @@ import numpy as np
 from reinfer.bodies import Body
 from reinfer.simulation.batch import BatchSimulation
 from reinfer.tasks import Tasks
+from reinfer.tasks.families import IS_SPEED
 from reinfer.tasks.protocols import Protocol, Step
 
 
@@ -44,7 +45,8 @@ class TaskSimulation:
         moving = ~self.fallen & ~broken
         self.fallen = self.fallen | (self._batch.fallen() if self.protocol.falls else broken)
         previous = self.state
-        self.state = np.where(moving[:, None], state, previous)
+        # As in ``transfer.hierarchy``: what lies there runs at no speed.
+        self.state = np.where(self.fallen[:, None] & IS_SPEED, 0.0, np.where(moving[:, None], state, previous))
         self.qpos = np.where(moving[:, None], qpos, self.qpos)
         self.observation = np.where(moving[:, None], self._observe(), self.observation)
         reward = self.protocol.reward(self.tasks, Step(previous, action, self.state, self.control_dt_s))

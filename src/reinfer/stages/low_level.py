@@ -241,5 +241,7 @@ class LowLevelStage:
         policy = self.policy(jax.device_get(state))
         if rounds := self.config.calibration_rounds:
             rng = random.generator(self.config.seed, "calibration")
-            policy.calibration = calibrate(policy, self.body, rng, rounds, self.config.threads)
+            policy.calibration = calibrate(
+                policy, self.body, rng, rounds, self.config.threads, same_both_ways=self.config.equivariant
+            )
         policy.save(folder, config=to_dict(self.config), metrics={}, provenance=provenance)

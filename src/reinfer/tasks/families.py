@@ -55,6 +55,9 @@ FAMILY_NAMES = tuple(family.name for family in FAMILIES)
 KIND_COLUMN = np.array([CHANNELS.index(channel) for channel in _KIND_CHANNEL.values()])
 KIND_CHANNEL = np.eye(len(CHANNELS), dtype=np.float32)[KIND_COLUMN]
 
+#: Which of ``PLANE_CHANNELS`` are speeds, (6,) bool.
+IS_SPEED = np.array([channel in ("vx", "vz", "pitch_rate") for channel in PLANE_CHANNELS])
+
 #: Per family: index of its kind, sign of its targets, and one-hot row over ``CHANNELS``. Shapes (F,), (F,), (F, 8).
 FAMILY_KIND = np.array([KINDS.index(family.kind) for family in FAMILIES], np.int32)
 FAMILY_SIGN = np.array([family.sign for family in FAMILIES], np.float32)

@@ -17,6 +17,7 @@ from reinfer.control.commands import Commands, clamp_commands, promised
 from reinfer.inference.belief import Belief
 from reinfer.inference.context import ContextWindow, append, empty_window
 from reinfer.tasks import Tasks, reward
+from reinfer.tasks.families import IS_SPEED
 from reinfer.transfer.agents import Decision, Situation
 from reinfer.transfer.record import RolloutRecord
 from reinfer.transfer.strides import HABIT_DECISIONS, MAX_STRIDE, StrideInputs
@@ -118,7 +119,8 @@ class Hierarchy:
         finite = np.isfinite(reached).all(-1) & np.isfinite(qpos).all(-1)
         self.fallen = self.fallen | self.simulation.fallen()
         follows = (moving & finite)[:, None]
-        self.state = np.where(follows, reached, self.state)
+        # What lies there runs at no speed, whatever it fell at: its reward, which is that of its state, is for good.
+        self.state = np.where(self.fallen[:, None] & IS_SPEED, 0.0, np.where(follows, reached, self.state))
         self.qpos = np.where(follows, qpos, self.qpos)
         self.reward = np.asarray(reward_of(self.state), float)
         self.elapsed = self.elapsed + moving

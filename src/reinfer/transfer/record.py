@@ -21,7 +21,7 @@ class RolloutRecord(NamedTuple):
 
     States have T+1 entries: entry t is before control step t. Everything else belongs to a control step. A
     simulation that falls is frozen: its state stays the first fallen one (the last finite one if physics
-    diverged), it decides no more, and its reward stays that of this state.
+    diverged) at no speed, it decides no more, and its reward stays that of this state.
 
     Attributes:
         tasks: the true tasks, leaves (N,); the agent never had them.

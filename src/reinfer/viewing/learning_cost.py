@@ -24,9 +24,9 @@ def learning_cost_figure(report: dict):
                 cost.fill_between(curve["robot_steps"], curve["low"], curve["high"], color=look["color"], alpha=0.15)
             else:
                 start = max(left, part["robot_steps"])
-                low, high = part["per_step"]["interval"]
-                cost.plot([start, right], [part["per_step"]["iqm"]] * 2, label=label, gid="reuse", **look)
-                cost.fill_between([start, right], low, high, color=look["color"], alpha=0.15)
+                level = part["over_seeds"]
+                cost.plot([start, right], [level["iqm"]] * 2, label=label, gid="reuse", **look)
+                cost.fill_between([start, right], level["low"], level["high"], color=look["color"], alpha=0.15)
             profile.plot(report["thresholds"], part["profile"], label=label, **look)
         cost.set_xscale("log")
         cost.set_xlim(left, right)
