@@ -117,8 +117,9 @@ def _heights(path, joints) -> tuple[np.ndarray, np.ndarray]:
 def _lowest(model, data, geom: int) -> float:
     """Height of the lowest point of a capsule or sphere; of another geom, of the box around it."""
     up, size = data.geom_xmat[geom].reshape(3, 3)[2], model.geom_size[geom]
-    if model.geom_type[geom] in (mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_SPHERE):
-        length = size[1] if model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_CAPSULE else 0.0
+    kind = mujoco.mjtGeom(int(model.geom_type[geom]))
+    if kind in (mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_SPHERE):
+        length = size[1] if kind == mujoco.mjtGeom.mjGEOM_CAPSULE else 0.0
         return data.geom_xpos[geom, 2] - abs(up[2]) * length - size[0]
     centre, half = np.split(model.geom_aabb[geom], 2)
     return data.geom_xpos[geom, 2] + up @ centre - np.abs(up) @ half
