@@ -15,6 +15,7 @@ from reinfer.control.curriculum import (
     no_practice,
     practised,
     ramped,
+    starting_pitch,
     starting_speed,
 )
 from reinfer.control.tracking import velocity_reward
@@ -30,6 +31,13 @@ def test_a_ramp_grows_from_its_first_share_to_the_whole_range():
     slow = ramped(CommandRange(speed_mps=(1.0, 2.0)), 0.0, 0.5)
     assert slow.speed_mps == (0.5, 0.5), "the lower end never exceeds the upper"
     assert ramped(RANGES, 0.1, 0.5).goal_m == RANGES.goal_m
+
+
+def test_bodies_begin_near_the_pitch_that_they_shall_hold():
+    kind, target = np.repeat([STAND, GOAL], 2000), np.full(4000, -1.0)
+    posed, pitch = starting_pitch(np.random.default_rng(0), Commands(kind, target), share=0.5)
+    assert 0.45 < posed[:2000].mean() < 0.55 and not posed[2000:].any()
+    assert abs(pitch[posed].mean() + 1.0) < 0.02 and np.abs(pitch).max() <= np.pi / 2
 
 
 def test_bodies_start_towards_what_they_are_asked_for():

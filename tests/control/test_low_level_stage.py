@@ -25,7 +25,7 @@ from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.runs.loop import fit
 from reinfer.simulation import BatchSimulation
 from reinfer.stages.low_level import PRESETS, LowLevelStage
-from reinfer.tasks import GOAL, VELOCITY
+from reinfer.tasks import GOAL, STAND, VELOCITY
 from reinfer.tasks.families import CHANNEL_MIRROR
 from reinfer.tasks.mirror import fixed
 
@@ -259,6 +259,18 @@ def test_speeds_asked_for_grow_and_episodes_begin_at_speed():
     whole, _ = run(stage, stage.init(), range(2))
     again, _ = run(LowLevelStage(stage.config), stage.init(), range(2))
     assert same(whole, again)
+
+
+def test_what_shall_hold_a_pitch_may_begin_near_it():
+    with pytest.raises(ConfigError, match="posed_starts: 0.5 is not allowed with ant: it is not planar"):
+        LowLevelStage(replace(PRESETS["ant"], posed_starts=0.5))
+    kinds = ("goal", "velocity", "stand")
+    stage = LowLevelStage(replace(SMALL, kinds=kinds, posed_starts=1.0, simulations=64))
+    stage.begin(0)
+    pitch, standing = stage.simulation.task_state()[:, 2], stage.exercise.commands.kind == STAND
+    asked = stage.exercise.commands.target
+    assert np.abs(pitch - asked)[standing].max() < 1.0 and np.abs(pitch[standing]).mean() > 0.5
+    assert np.abs(pitch[~standing]).max() < 0.2
 
 
 def test_hard_commands_give_way_to_a_share_that_remains():

@@ -67,6 +67,18 @@ class PlanarBody(Body):
         places = self.places()
         return qpos.__array_namespace__().concatenate([qpos[..., places.qpos], qvel[..., places.qvel]], axis=-1)
 
+    def posed(self, qpos, pitch) -> np.ndarray:
+        """``qpos`` (N, nq) turned to ``pitch`` (N,), in [-pi/2, pi/2], and lifted or lowered so that it touches the
+        ground as it did; exactly so with the other joints at rest."""
+        xp = qpos.__array_namespace__()
+        _, z, turn = self.places().qpos
+        angles, heights = _heights(self.path(), self.joints)
+        lift = xp.interp(pitch, xp.asarray(angles), xp.asarray(heights))
+        lift = lift - xp.interp(qpos[:, turn], xp.asarray(angles), xp.asarray(heights))
+        index = xp.arange(qpos.shape[-1])
+        lifted = qpos + xp.where(index == z, lift[:, None], 0.0)
+        return xp.where(index == turn, pitch[:, None], lifted)
+
     def observation_size(self, model: mujoco.MjModel) -> int:
         """All joints but x, and all velocities."""
         return model.nq - 1 + model.nv
@@ -84,3 +96,30 @@ class PlanarBody(Body):
             low, high = self.standing_z_m
             fallen = fallen | (qpos[..., z] < low) | (qpos[..., z] > high)
         return fallen
+
+
+@functools.cache
+def _heights(path, joints) -> tuple[np.ndarray, np.ndarray]:
+    """By how much a body at rest must be lifted at pitches (K,), ascending, so as to touch the ground as at none, m."""
+    model = mujoco.MjModel.from_xml_path(str(path))
+    data, (_, _, turn) = mujoco.MjData(model), find_joints(path, joints).qpos
+    angles, lowest = np.linspace(-np.pi / 2, np.pi / 2, 91), []
+    moving = np.flatnonzero(model.geom_bodyid > 0)
+    for angle in angles:
+        data.qpos[:] = model.qpos0
+        data.qpos[turn] = angle
+        mujoco.mj_kinematics(model, data)
+        lowest.append(min(_lowest(model, data, geom) for geom in moving))
+    lowest = np.array(lowest)
+    return angles, np.interp(0.0, angles, lowest) - lowest
+
+
+def _lowest(model, data, geom: int) -> float:
+    """Height of the lowest point of a capsule or sphere; of another geom, of the box around it."""
+    up, size = data.geom_xmat[geom].reshape(3, 3)[2], model.geom_size[geom]
+    kind = mujoco.mjtGeom(int(model.geom_type[geom]))
+    if kind in (mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_SPHERE):
+        length = size[1] if kind == mujoco.mjtGeom.mjGEOM_CAPSULE else 0.0
+        return data.geom_xpos[geom, 2] - abs(up[2]) * length - size[0]
+    centre, half = np.split(model.geom_aabb[geom], 2)
+    return data.geom_xpos[geom, 2] + up @ centre - np.abs(up) @ half

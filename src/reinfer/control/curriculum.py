@@ -13,7 +13,7 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands, largest_target
-from reinfer.tasks import GOAL, VELOCITY
+from reinfer.tasks import GOAL, STAND, VELOCITY
 
 #: Share of the largest speed that is asked for at the start of a ramp.
 FIRST_SHARE = 0.25
@@ -97,6 +97,16 @@ def ramped(ranges: CommandRange, progress: float, ramp: float) -> CommandRange:
     low, high = ranges.speed_mps
     share = FIRST_SHARE + (1.0 - FIRST_SHARE) * progress / ramp
     return replace(ranges, speed_mps=(min(low, share * high), share * high))
+
+
+def starting_pitch(rng, commands: Commands, share: float):
+    """Which bodies (N,) begin at a pitch, a ``share`` of those that shall hold one, and at which (N,), rad: near it,
+    since none that must first get there learns how to stay."""
+    count = len(commands.target)
+    xp = commands.target.__array_namespace__()
+    posed = (rng.random(count) < share) & (commands.kind == STAND)
+    near = commands.target + 0.2 * rng.standard_normal(count)
+    return posed, xp.clip(near, -np.pi / 2, np.pi / 2)
 
 
 def starting_speed(rng, commands: Commands, ranges: CommandRange, share: float) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands
-from reinfer.control.curriculum import BINS, Practice, no_practice, starting_speed
+from reinfer.control.curriculum import BINS, Practice, no_practice, starting_pitch, starting_speed
 from reinfer.control.demands import (
     Demand,
     Progress,
@@ -140,11 +140,13 @@ class DeviceExercise:
         return fresh_commands(rng, self.simulation.task_state(physics)[:, 0], demand, self.ranges, self.terms)
 
     def _start_moving(self, rng: Draws, physics: DeviceState, commands: Commands, demand: Demand) -> DeviceState:
-        """``physics`` with some of the copies at speed."""
-        if not self.terms.moving_starts:
-            return physics
-        speed = starting_speed(rng, commands, demand.ranges, self.terms.moving_starts)
-        return self.simulation.push(physics, speed)
+        """``physics`` with some of the copies at speed, or at a pitch."""
+        if self.terms.moving_starts:
+            speed = starting_speed(rng, commands, demand.ranges, self.terms.moving_starts)
+            physics = self.simulation.push(physics, speed)
+        if self.terms.posed_starts:
+            physics = self.simulation.pose(physics, *starting_pitch(rng, commands, self.terms.posed_starts))
+        return physics
 
 
 def _where(mask, chosen, other):

@@ -8,7 +8,7 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands
-from reinfer.control.curriculum import Practice, no_practice, starting_speed
+from reinfer.control.curriculum import Practice, no_practice, starting_pitch, starting_speed
 from reinfer.control.demands import (
     Demand,
     Terms,
@@ -124,7 +124,11 @@ class Exercise:
         self.commands.kind[ids], self.commands.target[ids] = commands
 
     def _start_moving(self, rng, ids) -> None:
-        """Let some of the copies ``ids`` begin at speed."""
+        """Let some of the copies ``ids`` begin at speed, or at a pitch."""
         if self.terms.moving_starts:
             commands = Commands(self.commands.kind[ids], self.commands.target[ids])
             self.simulation.push(ids, starting_speed(rng, commands, self.demand.ranges, self.terms.moving_starts))
+        if self.terms.posed_starts:
+            commands = Commands(self.commands.kind[ids], self.commands.target[ids])
+            posed, pitch = starting_pitch(rng, commands, self.terms.posed_starts)
+            self.simulation.pose(ids[posed], pitch[posed])

@@ -58,6 +58,13 @@ class BatchSimulation:
         # A write that no call has taken in yet would outlive a reset.
         self._batch.forward(np.ascontiguousarray(ids, np.int32))
 
+    def pose(self, ids, pitch) -> None:
+        """Turn the simulations ``ids``, given in ascending order, to ``pitch`` (len(ids),), rad, on the ground."""
+        if len(ids) == 0:
+            return
+        self.qpos[ids] = self.body.posed(self.qpos[ids], pitch)
+        self._batch.forward(np.ascontiguousarray(ids, np.int32))
+
     def step(self, action) -> None:
         """Hold ``action`` (N, action_size), clipped to [-1, 1], for one control step."""
         self._ctrl[:] = np.clip(action, -1.0, 1.0)

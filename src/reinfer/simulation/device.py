@@ -68,6 +68,11 @@ class DeviceSimulation:
         """``state`` with ``speed`` (N,), m/s along x, added."""
         return state._replace(qvel=state.qvel.at[:, self._along_x].add(speed))
 
+    def pose(self, state: DeviceState, posed, pitch) -> DeviceState:
+        """``state`` with the copies ``posed`` (N,) bool turned to ``pitch`` (N,), rad, on the ground."""
+        qpos = self.body.posed(state.qpos, pitch)
+        return state._replace(qpos=jnp.where(posed[:, None], qpos, state.qpos))
+
     def step(self, state: DeviceState, action) -> DeviceState:
         """The state after ``action`` (N, action_size), clipped to [-1, 1], was held for one control step."""
         # Matrix products on GPUs have 10 bits of mantissa unless told otherwise, which is no physics.

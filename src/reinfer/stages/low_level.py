@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from reinfer.bodies import robot
+from reinfer.bodies import PlanarBody, robot
 from reinfer.control.calibration import calibrate
 from reinfer.control.commands import feature_size, restrict
 from reinfer.control.curriculum import Practice, no_practice, practised, ramped
@@ -89,6 +89,10 @@ class LowLevelStage:
                 f" = {config.copies * config.horizon}"
             )
         self.body = robot(config.body, config.timing)
+        if config.posed_starts and not isinstance(self.body, PlanarBody):
+            raise ConfigError(
+                f"posed_starts: {config.posed_starts} is not allowed with {self.body.name}: it is not planar"
+            )
         promised = restrict(self.body.commands, config.kinds)
         low, high = promised.speed_mps
         self.ranges = replace(promised, speed_mps=(low, high * config.speed_reserve))

@@ -57,6 +57,9 @@ class LowLevelConfig:
     last_fall_cost: float = setting(0.0, "the same at the end, and from when annealing begins", low=0.0)
     final_std: float = setting(0.03, "standard deviation of actions at the end", low=1e-3)
     moving_starts: float = setting(0.0, "share of episodes that begin at some speed", low=0.0, high=1.0)
+    posed_starts: float = setting(
+        0.0, "share of episodes of a pitch to hold that begin near it, of planar bodies", low=0.0, high=1.0
+    )
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     calibration_rounds: int = setting(0, "how often speeds are measured at the end, and commands corrected", low=0)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
@@ -92,7 +95,8 @@ _LEGGED = LowLevelConfig(
 PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
-    "multi": LowLevelConfig(kinds=COMMAND_KINDS, iterations=2500),
+    # What rears up must learn to stay before it can learn to get there.
+    "multi": LowLevelConfig(kinds=COMMAND_KINDS, iterations=2500, posed_starts=0.5),
     "walker2d": replace(_LEGGED, body="walker2d"),
     # A body on one foot gives up on going backwards unless it keeps exploring, speeds grow slowly and what it fails at
     # is not nearly all it is asked for; and it cannot brake where it is faster than anything it was ever asked for.
