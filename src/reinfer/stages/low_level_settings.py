@@ -115,7 +115,7 @@ PRESETS = {
     "ant": LowLevelConfig(
         body="ant",
         equivariant=True,
-        iterations=2500,
+        iterations=1500,
         hard_commands=0.3,
         last_hard_commands=0.2,
         relative_speed=True,
