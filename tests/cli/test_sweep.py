@@ -143,7 +143,7 @@ def test_mistakes_stop_it_before_anything_is_made(typed, words, says):
 
 def test_without_ray_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ConfigError, match=r"pip install 'reinfer\[sweep\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[sweep\]'"):
         ray_pool.require_ray()
 
 

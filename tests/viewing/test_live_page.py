@@ -111,7 +111,7 @@ def test_one_line_for_every_mistake(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "viser", None)
     for name in [name for name in sys.modules if name.startswith("reinfer.viewing.live")]:
         monkeypatch.delitem(sys.modules, name)
-    assert "'reinfer[view]'" in fails(capsys)
+    assert "pip install -e '.[view]' brings it" in fails(capsys)
 
 
 def _is_high(tab) -> bool:

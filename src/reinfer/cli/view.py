@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> int:
         from reinfer.viewing.live.server import open_server, serve
     except ModuleNotFoundError as missing:
         raise ConfigError(
-            f"view: the package {missing.name!r} is not installed; pip install 'reinfer[view]' brings it"
+            f"view: the package {missing.name!r} is not installed; pip install -e '.[view]' brings it"
         ) from missing
     from reinfer.runs.compilation import enable_cache
     from reinfer.viewing.live.session import Session

@@ -138,7 +138,7 @@ def require_ray():
     try:
         import ray
     except ImportError as error:
-        raise ConfigError("a sweep needs Ray, which is not installed: pip install 'reinfer[sweep]'") from error
+        raise ConfigError("a sweep needs Ray, which is not installed: pip install -e '.[sweep]'") from error
     return ray
 
 
