@@ -39,7 +39,9 @@ def describe(body: Body) -> dict:
 
 
 def _notes(body: Body) -> list[str]:
-    known = {name: (low, high) for name, low, high in Toy1d.tasks.ranges}
+    from reinfer.stages.toy_contexts import SMALLER
+
+    known = {name: (low / SMALLER, high) for name, low, high in Toy1d.tasks.ranges}
     notes = []
     for name, low, high in body.tasks.ranges:
         if name not in known:

@@ -21,7 +21,7 @@ from reinfer.runs.errors import ConfigError
 SOLVER_ITERATIONS, LINE_SEARCH_ITERATIONS = 8, 8
 
 #: Where the packages for GPUs come from.
-INSTALL = "pip install 'reinfer[gpu]', on a machine with an NVIDIA GPU and its driver, brings what is needed"
+INSTALL = "pip install -e '.[gpu]', on a machine with an NVIDIA GPU and its driver, brings what is needed"
 
 
 class DeviceState(NamedTuple):

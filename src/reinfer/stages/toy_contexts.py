@@ -40,6 +40,9 @@ DIRECTIONS = ("both", "forward")
 #: How far from the origin episodes may be entered (m): beyond any goal, and where other tasks lead.
 ENTRY_DISTANCE_M = {"goal": 30.0, "other": 60.0}
 
+#: A third of the targets may be so many times smaller than the lower end of their family's range.
+SMALLER = 5.0
+
 #: Largest jump (m/s) and pitch (rad) that random behaviours try to hold.
 BEHAVIOUR_JUMP_MPS, BEHAVIOUR_PITCH_RAD = 3.0, np.pi / 2
 
@@ -77,7 +80,7 @@ class TaskDraw:
 
 
 def training_tasks(key, draw: TaskDraw, count: int) -> Tasks:
-    """Tasks (count,), two thirds from the toy's own ranges, the rest log-uniform from a fifth of their lower end.
+    """Tasks (count,), two thirds from the toy's own ranges, the rest log-uniform from below their lower end.
 
     A robot's goal may be nearer than any of the toy's, and there small relative errors are the hardest.
     """
@@ -85,7 +88,7 @@ def training_tasks(key, draw: TaskDraw, count: int) -> Tasks:
     which = jnp.arange(count) % draw.families if draw.balanced else None
     tasks = draw.distribution.sample(keys[0], (count,), which)
     low, high = draw.distribution.range_of(tasks.family)
-    small = jnp.exp(jax.random.uniform(keys[1], (count,), minval=jnp.log(low / 5.0), maxval=jnp.log(high)))
+    small = jnp.exp(jax.random.uniform(keys[1], (count,), minval=jnp.log(low / SMALLER), maxval=jnp.log(high)))
     keeps = jax.random.bernoulli(keys[2], 2.0 / 3.0, (count,))
     return Tasks(tasks.family, jnp.where(keeps, tasks.target, jnp.sign(tasks.target) * small))
 
