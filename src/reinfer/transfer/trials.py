@@ -94,7 +94,8 @@ class _Remembering:
     """A low level that keeps the actions it took."""
 
     def __init__(self, low_level):
-        self._low_level, self.ranges, self.actions = low_level, low_level.ranges, []
+        self._low_level, self.actions = low_level, []
+        self.body, self.ranges = low_level.body, low_level.ranges
 
     def act(self, *situation) -> np.ndarray:
         """As ``LowLevelPolicy.act``."""
