@@ -11,6 +11,7 @@ import pytest
 from reinfer.cli.main import main
 from reinfer.cli.stages import load_stage_of
 from reinfer.cli.train import read_training
+from reinfer.evaluation.scratch import Bench
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.scratch_melts import MeltsRobotConfig
 from reinfer.stages.scratch_pearl import PearlConfig
@@ -91,6 +92,24 @@ def test_what_does_not_fit_together_is_refused(folder, monkeypatch):
         with contextlib.redirect_stderr(errors):
             assert main(line.split()) == 2
         assert message in errors.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("eval scratch runs/scratch/pearl --reuse 99", "toy/seed"),
+        ("compare runs/scratch/pearl --reuse 1 --high missing", "no run or model at missing"),
+        ("compare runs/scratch/pearl --reuse 0 --output runs/scratch/pearl/metrics.csv/cost.svg", "is not a folder"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_played(folder, monkeypatch, line, message):
+    monkeypatch.chdir(folder)
+    for play in ("play", "play_reused"):
+        monkeypatch.setattr(Bench, play, lambda *_: pytest.fail("it was played"))
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors):
+        assert main([*line.split(), "--threads", "1"]) == 2
+    assert message in errors.getvalue() and errors.getvalue().count("\n") == 1
 
 
 @pytest.mark.parametrize("kind", [PearlConfig, Rl2Config, MeltsRobotConfig])

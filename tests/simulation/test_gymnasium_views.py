@@ -8,6 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import reinfer.simulation  # noqa: F401  (registers the ids)
+from reinfer.tasks import FAMILIES, family_index
 
 HORIZONS = {
     "reinfer/HalfCheetahTasks-v0": 500,
@@ -107,6 +108,10 @@ def test_a_wrong_task_is_refused(env):
         env.reset(options={"task": ("goal_up", 1.0)})
     with pytest.raises(ValueError, match="target: -1.0"):
         env.reset(options={"task": ("goal_forward", -1.0)})
+    allowed = env.unwrapped.tasks
+    foreign = next(family for family in FAMILIES if family_index(family.name) not in allowed.families)
+    with pytest.raises(ValueError, match=f"family: '{foreign.name}' is not among .*allowed: {allowed.ranges[0][0]}, "):
+        env.reset(options={"task": (foreign.name, 1.0 * foreign.sign)})
     with pytest.raises(ValueError, match="options: .*tsak"):
         env.reset(options={"tsak": ("goal_forward", 1.0)})
 

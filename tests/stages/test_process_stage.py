@@ -2,15 +2,18 @@
 it learned moves a robot."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from reinfer.cli.main import main
+from reinfer.evaluation.process import measure
 from reinfer.inference.agent import ToyAgent
 from reinfer.runs.directory import RunDirectory
 from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.stages.process import ProcessConfig, ProcessStage
+from reinfer.tasks import make_tasks
 
 SETTINGS = {
     "iterations": 3,
@@ -72,17 +75,36 @@ def test_resuming_after_death_ends_in_the_same_bytes(run, tmp_path, monkeypatch)
 
 
 def test_it_learns_the_parameter_and_a_robot_is_moved_by_it(run, capsys):
-    play = ["--body", "half_cheetah", "--steps", "5", "2x2", "--seconds", "2", "--threads", "1"]
+    play = ["--body", "half_cheetah", "--steps", "5", "2x2", "7", "--seconds", "2", "--threads", "1"]
     assert main(["eval", "process", "--model", str(run.path), *play, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     toy, robot = found["toy"], found["robots"]["half_cheetah"]
     assert toy["r2"] > 0.9 and toy["reward_error"] < 0.5 and toy["elbo"] < toy["ceiling"]
     assert toy["return_mean"] > -250.0 and toy["best_return"] == pytest.approx(-31, abs=4)
-    five, strided = robot["plays"]
+    five, strided, longest = robot["plays"]
+    assert longest["r2"] is not None
     assert (five["steps_per_sub_goal"], five["context_stride"]) == (5, 1)
     assert (strided["steps_per_sub_goal"], strided["context_stride"]) == (2, 2)
     assert five["moved_per_decision_m"] > 0.02 and five["fall_rate"] == 0.0
     assert robot["told"]["steady_error_m"] < five["steady_error_m"]
+
+
+def test_without_a_full_context_there_is_no_fit():
+    goal, moments = np.linspace(1.0, 9.0, 5), np.ones((12, 5), bool)
+    record = SimpleNamespace(
+        tasks=make_tasks([("goal_forward", target) for target in goal]),
+        task_state=np.zeros((13, 5, 6)),
+        steps=12,
+        is_decision=moments,
+        rows=np.tile(np.arange(12)[:, None], (1, 5)),
+        latent=np.broadcast_to(goal[:, None], (12, 5, 1)),
+        fallen=~np.ones((13, 5), bool),
+    )
+    assert measure(record, 10)["r2"] == pytest.approx(1.0)
+    # All, or all but one, fell before that.
+    assert measure(record, 12)["r2"] is None
+    record.is_decision = moments & (np.arange(5) == 2)
+    assert measure(record, 10)["r2"] is None
 
 
 def test_an_agent_of_one_family_is_refused_where_all_are_needed(run, capsys):
@@ -104,6 +126,15 @@ def test_an_agent_of_one_family_is_refused_where_all_are_needed(run, capsys):
         (["train", "process", "--bound", "tight"], "bound"),
         (["eval", "process", "--steps", "30"], "steps: '30' is not allowed; it must be 1 to 20, or that x 1 to 20"),
         (["eval", "process", "--body", "hopper", "--low", "a", "b"], "low: 2 given for 1 robots"),
+        (
+            ["eval", "process", "--body", "half_cheetah", "--steps", "20x20"],
+            "steps: 20x20 is not allowed; with seconds =",
+        ),
+        (
+            ["eval", "process", "--body", "half_cheetah", "--steps", "5", "8", "--seconds", "2"],
+            "steps: 8x1 is not allowed; with seconds = 2 an episode on half_cheetah ends before the context is full:"
+            " STEPS times SPAN must be at most 7",
+        ),
         (["eval", "process", "--model", "shipped:toy/seed0"], "architecture 'belief'; needed: process"),
     ],
 )

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from scratch_doubles import PointTasks, ignorant_return
 
+from reinfer.bodies import HALF_CHEETAH
 from reinfer.control.task_replay import TaskTransitions, add_steps, empty_task_replay, sample_steps
+from reinfer.evaluation.scratch_teams import load_team
 from reinfer.inference.adaptive.agent import ScratchAgent
 from reinfer.inference.adaptive.pearl import add_evidence, gather_evidence, init_pearl, no_evidence, posterior_of
 from reinfer.inference.agent import ToyAgent
@@ -17,6 +19,7 @@ from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.runs.files import file_sha256
 from reinfer.runs.loop import fit
 from reinfer.stages import scratch, scratch_melts, scratch_pearl, scratch_rl2
+from reinfer.transfer.trials import play_trials
 
 #: Settings under which each algorithm learns the point in seconds.
 POINT = {
@@ -138,6 +141,32 @@ def test_learns_what_the_task_is(point, algorithm):
     if algorithm == "pearl":
         # What it draws from the prior is another task's; it has to see one to know it.
         assert metrics["first_return_held_out"] < metrics["return_held_out"] - 1.0
+
+
+def test_rl2_is_judged_within_trials_as_long_as_it_was_trained_for(point, tmp_path, monkeypatch):
+    judged = []
+
+    def noting(agent, simulation, tasks, episodes, *rest):
+        judged.append(episodes)
+        return play_trials(agent, simulation, tasks, episodes, *rest)
+
+    monkeypatch.setattr(scratch, "play_trials", noting)
+    small = replace(POINT["rl2"], simulations=4, robot_steps=80, trial=2, epochs=1)
+    stage = scratch_rl2.Rl2Stage(small)
+    state, metrics = stage.iterate(stage.init(), 0)
+    assert stage.iterations == 1 and judged == [2] and "return_held_out" in metrics
+    longer = scratch_rl2.Rl2Stage(replace(small, trial=4, robot_steps=160))
+    for name, trained in (("two", stage), ("four", longer)):
+        trained.export(state, tmp_path / name, {})
+        agent, ground = ScratchAgent.load(tmp_path / name), trained.ground
+        for asked in (1, 3):
+            key = jax.random.key(0)
+            trial = play_trials(agent, ground.simulation, ground.tasks, asked, np.random.default_rng(0), key)
+            assert len(trial) == min(asked, trained.config.trial)
+    with pytest.raises(ConfigError, match="four differs in longest_trial .*4 is not 2"):
+        load_team([str(tmp_path / "two"), str(tmp_path / "four")])
+    pearl = ScratchAgent("pearl", None, {}, "cheetah-vel", HALF_CHEETAH.id, "stock", story={"training": {"trial": 2}})
+    assert pearl.longest_trial is None
 
 
 class Killed(BaseException):

@@ -212,6 +212,8 @@ def test_same_seed_same_numbers(two_epochs):
 def test_evaluation_changes_nothing(two_epochs):
     seldom, rows = run(replace(TINY, evaluation_interval=2), 2)
     assert same(seldom, two_epochs[0]) and "return_train" not in rows[0] and rows[1] == two_epochs[1][1]
+    _, rows = run(replace(TINY, iterations=2, evaluation_interval=5), 2)
+    assert "return_train" not in rows[0] and rows[1] == two_epochs[1][1], "the last epoch is always evaluated"
 
 
 def test_a_run_that_died_resumes_to_the_same_bytes_and_its_agent_acts(tmp_path, monkeypatch):

@@ -119,6 +119,21 @@ def test_warm_up_leaves_the_policy_and_judging_leaves_everything(small):
     assert all(jax.tree.leaves(same))
 
 
+def test_corrections_are_averaged_over_the_steps_that_decide(small):
+    stage, sizes = HighStage(replace(small, strides=(5,))), []
+    choose = stage.hierarchy.choose
+
+    def noting(always=False):
+        due = choose(always)
+        if due.any() and not always:
+            sizes.append(np.abs(stage.hierarchy.decision.memo[1][due]).mean())
+        return due
+
+    stage.hierarchy.choose = noting
+    _, metrics = stage.iterate(stage.init(), 0)
+    assert 4 <= len(sizes) < stage.steps and metrics["correction"] == pytest.approx(np.mean(sizes))
+
+
 def test_a_correction_that_lost_is_not_used(small):
     stage = HighStage(small)
     lost = stage.init()._replace(judged=np.array([2.0, 1.0]))

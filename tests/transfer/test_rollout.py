@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from transfer_doubles import DT, RANGES, FilterAgent, point_hierarchy, untrained_toy
 
-from reinfer.bodies import Toy1d
+from reinfer.bodies import BodyId, Toy1d
 from reinfer.inference.context import append, empty_window
 from reinfer.runs.errors import ArtifactError
 from reinfer.tasks import GOAL, VELOCITY, make_tasks, reward
@@ -210,6 +210,13 @@ def test_no_speed_is_commanded_that_the_body_does_not_promise():
         np.abs(r.command_target[:, 4:]).max() for r in (rollout(h, TASKS, 1.0, RANDOM(0)) for h in (known, limited))
     ]
     assert fastest == pytest.approx([2.35, 1.5])
+
+
+def test_a_low_level_of_another_robot_is_refused():
+    known = point_hierarchy(FixedStride(5))
+    known.low_level.body = BodyId("spot")
+    with pytest.raises(ArtifactError, match="low-level policy was made for body 'spot', not for 'point'"):
+        Hierarchy(known.simulation, known.low_level, known.agent, known.strides)
 
 
 def test_agents_of_one_form_share_their_program():

@@ -140,6 +140,11 @@ def test_robots_that_fall_spoil_nothing(small):
     assert metrics["falls"] == 2 and state.episodes.valid[0, -1].tolist() == [0, 0, 1, 1, 1]
     assert np.isfinite(list(metrics.values())).all()
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.learner.network))
+    fell = int(state.episodes.valid[0, :, 0].sum())
+    parts = state.episodes.features[0, :fell, :2], state.episodes.features[0, :, 2:]
+    stood = np.concatenate([part.reshape(-1, stage.features) for part in parts])
+    assert 0 < fell < stage.steps and state.learner.moments.count == pytest.approx(len(stood), abs=0.01)
+    np.testing.assert_allclose(state.learner.moments.mean, stood.mean(0), rtol=1e-3, atol=1e-4)
 
 
 def test_training_tasks_are_goals_and_velocities_in_range(small):

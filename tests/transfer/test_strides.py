@@ -6,11 +6,14 @@ import pytest
 from transfer_doubles import DT, POINT, RANGES
 
 from reinfer.control.commands import Commands
+from reinfer.control.commands import feature_size as command_feature_size
 from reinfer.control.normalisation import init_moments
 from reinfer.inference.belief import Belief
 from reinfer.runs.errors import ArtifactError
 from reinfer.tasks import GOAL, VELOCITY
 from reinfer.transfer import MAX_STRIDE, LearnedStride, RuleStride, StrideInputs
+from reinfer.transfer.experience import WORST_REWARD, Gains
+from reinfer.transfer.loading import load
 from reinfer.transfer.stride_learning import Hyperparameters, empty_episodes, init_learner, learn
 from reinfer.transfer.strides import feature_size, greedy_stride, init_stride_network, stride_features, stride_values
 
@@ -49,8 +52,10 @@ def test_features_do_not_hold_absolute_x():
     there = stride_features(there, RANGES)
     changed = np.flatnonzero(here != there)
     assert here.shape == (1, feature_size(5, RANGES, 4)) and np.isfinite(here).all()
-    # Only the error against the other direction's estimate may differ, and it is clipped.
-    assert set(changed // here.shape[1]) <= {0} and len(changed) <= 1
+    # Only the error against the other direction's estimate differs, which comes after observation, sub-goal and
+    # probabilities; it is clipped.
+    errors = 5 + command_feature_size(RANGES) + 4
+    assert changed.tolist() == [errors + 3] and there[0, errors + 3] == -2.0
     assert np.abs(here[0, 5:]).max() <= 2.0
 
 
@@ -64,6 +69,24 @@ def test_learned_stride_survives_the_disk(tmp_path):
     assert 1 <= again.choose(given)[0] <= MAX_STRIDE
     with pytest.raises(ArtifactError, match="is not a model"):
         LearnedStride.load(tmp_path, RANGES)
+
+
+def test_a_stride_is_loaded_above_a_low_level_of_its_own_robot_only():
+    with pytest.raises(ArtifactError, match="stride/seed0 was made for body 'half_cheetah', not for 'walker2d'"):
+        load("shipped:half_cheetah/stride/seed0", load("shipped:walker2d/low"))
+
+
+def test_gains_of_a_constant_reward_are_that_reward():
+    """Whatever the stride, with what follows weighed; at once where a fall leaves nothing to follow."""
+    gains, nobody = Gains(3, 0.9), np.zeros(3, bool)
+    gains.earned(np.full(3, -0.3), nobody)
+    gains.begin(np.ones(3, bool))
+    for fell in (nobody, nobody, np.array([False, False, True])):
+        gains.earned(np.array([-0.5, 9.0 * WORST_REWARD, -0.5]), fell)
+    np.testing.assert_allclose(gains.weight, 0.9**3)
+    worth = np.array([-0.5, WORST_REWARD])
+    np.testing.assert_allclose(gains.gain[:2] + gains.weight[:2] * worth, worth)
+    assert gains.gain[2] == pytest.approx(-0.5)
 
 
 def ensemble_that_says(advantages):

@@ -76,6 +76,7 @@ def toy() -> dict:
         "purity": 0.991,
         "nmi": 0.962,
         "components": 9,
+        "body": "toy1d",
         "n_tasks": 40,
         "seed": 0,
     }

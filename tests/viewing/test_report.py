@@ -155,6 +155,17 @@ def test_what_is_absent_says_how_to_get_it(contest):
     assert "reinfer report MODEL" in text
 
 
+def test_reference_returns_are_those_of_the_very_toy(contest):
+    def told(body):
+        page = report_html(Evidence("x", "half_cheetah", contest[0], toy=synthetic_results.toy() | {"body": body}))
+        found = re.findall(r"(?:published implementation|controller that is told)[^<]*</td><td[^>]*>([^<]*)", page)
+        return found, "told the task shows what can be" in page
+
+    assert told("toy1d") == (["-55.00", "-6.25"], True)
+    assert told("toy3dof") == (["-79", "about -18"], True)
+    assert told("toy2d") == told(None) == ([], False)
+
+
 def test_intervals_and_falls_are_shown(contest):
     results, records = json.loads(json.dumps(contest[0])), contest[1]
     fallen = records[0].fallen.copy()

@@ -11,6 +11,8 @@ from reinfer.cli.demo import DemoOptions, model_references
 from reinfer.cli.main import main
 from reinfer.cli.playing import options_of
 from reinfer.cli.sources import Team, sort, teams
+from reinfer.evaluation.contest import standard_tasks
+from reinfer.evaluation.transfer import Contest
 from reinfer.runs.directory import RunDirectory
 from reinfer.stages.toy import ToyConfig
 
@@ -201,19 +203,44 @@ def test_models_are_told_apart_and_put_together(tmp_path):
 def test_models_play_where_there_are_no_records(tmp_path, monkeypatch, capsys):
     played = []
 
-    def play(team, tasks):
-        played.append((team.body, tasks if isinstance(tasks, str) else tasks.describe()))
+    def play(cast):
+        body = cast.contest.body
+        played.append((body.name, cast.tasks.describe()))
         record = rollout(steps=12, pairs=(("goal_forward", 5.0),))
-        return [record._replace(body=team.body, qpos=record.qpos[..., : robot(team.body).model().nq])]
+        return [record._replace(body=body.name, qpos=record.qpos[..., : body.model().nq])]
 
     monkeypatch.setattr("reinfer.cli.playing.play", play)
     assert main(["plot", "tracks", "shipped:hopper/low", "--output", str(tmp_path / "a.svg")]) == 0
-    assert played == [("hopper", "standard")]
+    assert played == [("hopper", standard_tasks(robot("hopper")).describe())]
     path = tmp_path / "two.gif"
     words = ["--task", "goal_forward:5", "--seconds", "0.5", "--output", str(path)]
     assert main(["video", "shipped:half_cheetah/low", "shipped:walker2d/low", *words]) == 0
     assert played[1:] == [("half_cheetah", ["goal_forward +5.00"]), ("walker2d", ["goal_forward +5.00"])]
     assert path.read_bytes()[:6] == b"GIF89a"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["video", "--simulation", "12"], "simulation: 12 is not in the record; allowed: 0 to 11"),
+        (["video", "--task", "jump:2"], "toy/seed0 is an agent of toy1d, which does not know jump; allowed: velocity_"),
+        (["video", "shipped:toy3dof/seed0", "--task", "jump:2"], "low-level policy was not trained on stand, jump"),
+        (["video", "--output", "file/a.mp4"], "a.mp4 cannot be written: "),
+        (["report", "--clip", "1", "12"], "clip: 12 is not in the record; allowed: 0 to 11"),
+        (["report", "--output", "file/a.html"], "a.html cannot be written: "),
+    ],
+)
+def test_what_does_not_fit_is_said_before_models_play(arguments, said, capsys, tmp_path, monkeypatch):
+    def played(*_):
+        pytest.fail("it was played")
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("a file")
+    monkeypatch.setattr("reinfer.cli.playing.play", played)
+    monkeypatch.setattr(Contest, "play", played)
+    monkeypatch.setattr("reinfer.evaluation.low_level.evaluate_low_level", played)
+    command, *options = arguments
+    assert said in fails(capsys, command, "shipped:half_cheetah/low", *options)
 
 
 @pytest.mark.parametrize(

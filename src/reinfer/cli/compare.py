@@ -8,7 +8,8 @@ held-out tasks; ``over_seeds``: interquartile mean and interval of the mean over
 ``over_seeds``, on the same tasks, against robot steps; ``steps_to_reference``: robot steps after which it stays as good
 as ``reference``, null if it never does; ``profile``: share of tasks and seeds at least as good as each of
 ``thresholds``. ``low_level_steps``: what the low level beneath reuse was trained for, on commands and on no unknown
-task. ``measure``, ``lower_is_better``, ``protocol``, ``body``, ``n_tasks``, ``episodes``, ``command``.
+task. ``measure``, ``lower_is_better``, ``protocol``, ``body``, ``n_tasks``, ``episodes`` (at most: RL2 plays no more
+than in the trials it was trained for), ``command``.
 """
 
 import json as json_format
@@ -44,19 +45,26 @@ def run(arguments: list[str]) -> int:
     if options.output and Path(options.output).suffix[1:] not in FORMATS:
         raise ConfigError(f"output: {options.output!r} must end in one of {', '.join(FORMATS)}")
     from reinfer.bodies.shipped import shipped_of
-    from reinfer.cli.reuse import reused_trials
+    from reinfer.cli.reuse import load_reused
     from reinfer.evaluation.comparison import Contender, compare
     from reinfer.evaluation.scratch import Measured
     from reinfer.runs.compilation import enable_cache
+    from reinfer.runs.files import require_writable
 
     enable_cache()
     teams, bench = _teams(options)
-    contenders = {}
+    # All is loaded before anything is played: what is missing or does not fit must not cost the trials.
+    reused = {}
     if options.reuse:
-        contenders["reuse"] = Contender([Measured(trial) for trial in reused_trials(bench, options.reuse)], 0)
+        reused["reuse"] = load_reused(bench, options.reuse), 0
     if options.high:
-        trials = [Measured(trial) for trial in reused_trials(bench, len(options.high), options.high)]
-        contenders["relearned"] = Contender(trials, _steps_of(options.high[0]))
+        reused["relearned"] = load_reused(bench, len(options.high), options.high), _steps_of(options.high[0])
+    low_level_steps = _steps_of(shipped_of(bench.body, "low", "body")) if reused else None
+    if options.output:
+        require_writable(Path(options.output))
+    contenders = {}
+    for name, (agents, robot_steps) in reused.items():
+        contenders[name] = Contender([Measured(bench.play_reused(*one)) for one in agents], robot_steps)
     for name, (team, curve) in teams.items():
         trials = [Measured(bench.play(agent)) for agent in team.agents]
         contenders[name] = Contender(trials, team.robot_steps, curve, team.agents[0].told)
@@ -66,7 +74,7 @@ def run(arguments: list[str]) -> int:
         "body": bench.body.name,
         "n_tasks": bench.tasks.count,
         "episodes": options.episodes,
-        "low_level_steps": _steps_of(shipped_of(bench.body, "low", "body")) if options.reuse or options.high else None,
+        "low_level_steps": low_level_steps,
         "command": " ".join(["reinfer", "compare", *arguments]),
     }
     if options.output:

@@ -45,6 +45,7 @@ def run(arguments: list[str]) -> int:
     transfers = {}
     for index, name in enumerate(options.body):
         transfers[name] = _transfer(name, options.low[index] if options.low else None, options)
+        _check_plays(plays, name, transfers[name])
     agent = _agent(options.model)
 
     from reinfer.evaluation.process import evaluate_process
@@ -68,6 +69,16 @@ def _play_of(text: str) -> tuple[int, int]:
     if not (1 <= numbers[0] <= MAX_STRIDE and 1 <= numbers[1] <= MAX_SPAN):
         raise ConfigError(f"steps: {text!r} is not allowed; it must be 1 to {MAX_STRIDE}, or that x 1 to {MAX_SPAN}")
     return tuple(numbers)
+
+
+def _check_plays(plays: list[tuple[int, int]], name: str, transfer) -> None:
+    """Raise ConfigError where an episode on the robot ends before the agent has seen all rows that it reads."""
+    for steps, span in plays:
+        if steps * span > transfer.longest_span:
+            raise ConfigError(
+                f"steps: {steps}x{span} is not allowed; with seconds = {transfer.seconds:g} an episode on {name} ends"
+                f" before the context is full: STEPS times SPAN must be at most {transfer.longest_span}"
+            )
 
 
 def _agent(reference: str):
@@ -106,8 +117,9 @@ def table(report: dict) -> list[str]:
         for row in found["plays"]:
             steps = f"{row['steps_per_sub_goal']}" + f"x{row['context_stride']}" * (row["context_stride"] > 1)
             decisions = "-" if row["decisions_to_reach"] is None else f"{row['decisions_to_reach']:.0f}"
+            r2 = "-" if row["r2"] is None else f"{row['r2']:.4f}"
             lines.append(
-                f"{name:<14} {steps:>7} {row['r2']:>8.4f} {row['steady_error_m']:>9.3f} {row['worst_error_m']:>7.3f}"
+                f"{name:<14} {steps:>7} {r2:>8} {row['steady_error_m']:>9.3f} {row['worst_error_m']:>7.3f}"
                 f" {decisions:>10} {row['ideal_decisions']:>6.0f} {100 * row['fall_rate']:>5.1f} %"
             )
         lines.append(f"{name:<14} {'told':>7} {'':>8} {found['told']['steady_error_m']:>9.3f}")

@@ -1,8 +1,9 @@
 """``reinfer eval scratch``: agents that were meta-trained on the robot, by the episodes of a trial.
 
 JSON keys. ``return_by_episode``: mean return over seeds x held-out tasks of the 1st, 2nd, ... episode of a trial, which
-an agent spends on one task; ``return_mean``: of the last. ``return``: of the last, its mean, interquartile mean and 95
-% interval; ``return_by_family``. ``error_by_episode``: per family, mean distance from the target over the last quarter
+an agent spends on one task (``episodes`` in all; RL2 plays no more than in the trials it was trained for);
+``return_mean``: of the last. ``return``: of the last, its mean, interquartile mean and 95 % interval;
+``return_by_family``. ``error_by_episode``: per family, mean distance from the target over the last quarter
 (m, m/s), and ``final_error_by_family`` over the last 50 steps of the last episode. ``belief_by_episode``: how wide the
 belief about the task is before each episode, in the algorithm's own terms (PEARL: standard deviation of its latent, 1
 before anything was seen), or null. ``fall_rate``, ``by_task``. ``reuse`` holds the same for the shipped toy agents
@@ -38,25 +39,24 @@ class EvalScratchOptions:
 def run(arguments: list[str]) -> int:
     """Play the trials and print the numbers; returns the exit code."""
     options = validate(parse(EvalScratchOptions, "reinfer eval scratch", arguments))
-    from reinfer.cli.reuse import reused_trials
+    from reinfer.cli.reuse import load_reused
     from reinfer.evaluation.scratch import Measured, summarise_trials
     from reinfer.evaluation.scratch_contest import contest_of
     from reinfer.evaluation.scratch_teams import bench_of, load_team
 
     team = load_team(options.runs)
     bench = bench_of(team, options.episodes, options.seed, options.threads)
+    reused = load_reused(bench, options.reuse) if options.reuse else []
     report = summarise_trials([Measured(bench.play(agent)) for agent in team.agents])
     report["contest"] = contest_of(team.agents, bench) if bench.protocol.name == "standard" else None
-    report["reuse"] = None
-    if options.reuse:
-        report["reuse"] = summarise_trials([Measured(trial) for trial in reused_trials(bench, options.reuse)])
+    report["reuse"] = summarise_trials([Measured(bench.play_reused(*one)) for one in reused]) if reused else None
     report |= {
         "algorithm": team.algorithm,
         "told": team.agents[0].told,
         "protocol": bench.protocol.name,
         "body": bench.body.name,
         "robot_steps": team.robot_steps,
-        "episodes": options.episodes,
+        "episodes": len(report["return_by_episode"]),
         "n_tasks": bench.tasks.count,
         "seeds": len(team.agents),
         "command": " ".join(["reinfer", "eval", "scratch", *arguments]),
@@ -68,15 +68,15 @@ def run(arguments: list[str]) -> int:
 def summary(report: dict) -> list[str]:
     """Lines for a person."""
     told = ", TOLD ITS TASK" if report["told"] else ""
+    parts = {report["algorithm"]: report} | ({"reuse": report["reuse"]} if report["reuse"] else {})
+    episodes = max(len(part["return_by_episode"]) for part in parts.values())
     lines = [
         f"{report['algorithm']}{told} on {report['protocol']}, {report['body']}: {report['seeds']} seeds, "
         f"{report['robot_steps']} robot steps each, {report['n_tasks']} held-out tasks",
-        "return of episode    " + " ".join(f"{i + 1:>9}" for i in range(report["episodes"])),
+        "return of episode    " + " ".join(f"{i + 1:>9}" for i in range(episodes)),
     ]
-    for name, part in (("", report), ("reuse", report["reuse"])):
-        if part:
-            returns = " ".join(f"{value:9.2f}" for value in part["return_by_episode"])
-            lines.append(f"{name or report['algorithm']:<20} {returns}")
+    for name, part in parts.items():
+        lines.append(f"{name:<20} " + " ".join(f"{value:9.2f}" for value in part["return_by_episode"]))
     if report["belief_by_episode"]:
         lines.append(f"{'width of belief':<20} " + " ".join(f"{v:9.3f}" for v in report["belief_by_episode"]))
     for family, error in report["final_error_by_family"].items():

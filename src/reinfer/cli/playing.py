@@ -1,5 +1,7 @@
 """Where there are models and no records of them, they are put on their robots and play: so all can be drawn of all."""
 
+from typing import NamedTuple
+
 from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
 from reinfer.cli.sources import Sources, Team, refuse, teams
 from reinfer.runs.errors import ArtifactError
@@ -11,12 +13,20 @@ NOT_BOTH = "models play only where nothing is named that was played before; name
 NO_RECORDS = "results have no records; the folder of `reinfer transfer`, runs or models have"
 
 
-def records_of(sources: Sources, body: str | None = None, tasks="standard") -> list:
+class Cast(NamedTuple):
+    """Models of one robot, loaded, which fit each other and the ``tasks`` that they are to play."""
+
+    options: object
+    contest: object
+    contestants: list
+    tasks: object
+
+
+def records_of(sources: Sources, body: str | None = None) -> list:
     """``RolloutRecord`` values of all that is given: as kept, or played now by the models.
 
     Args:
         body: as for ``teams``; of kept records likewise.
-        tasks: of what is played now: a name, or a ``Tasks`` value.
     Raises ArtifactError if there is nothing to draw, ConfigError if there is what would not be drawn.
     """
     from reinfer.transfer.record import load_record
@@ -30,20 +40,19 @@ def records_of(sources: Sources, body: str | None = None, tasks="standard") -> l
     if records:
         refuse(sources.named, NOT_BOTH)
         return records
-    for team in teams(sources, body):
-        records += play(team, tasks)
+    for cast in [load(team) for team in teams(sources, body)]:
+        records += play(cast)
     if not records:
         raise ArtifactError("no records are named; record files, folders of `reinfer transfer`, runs or models are")
     return records
 
 
-def options_of(team: Team, tasks: str = "standard"):
+def options_of(team: Team):
     """``TransferOptions`` that play ``team``; without a learned stride, agents look at every control step."""
     from reinfer.cli.transfer import LEARNED, RELEARNED, TOY, TransferOptions
 
     return TransferOptions(
         body=team.body,
-        tasks=tasks,
         policy=RELEARNED if team.highs else TOY,
         stride=LEARNED if team.strides else "1",
         toy=team.toys or ("shipped:toy/seed0",),
@@ -53,36 +62,44 @@ def options_of(team: Team, tasks: str = "standard"):
     )
 
 
-def play(team: Team, tasks="standard") -> list:
-    """Records of the agents of ``team``, one per toy agent, on the set of ``tasks`` or on a ``Tasks`` value."""
-    from reinfer.cli.transfer import prepare
+def load(team: Team, tasks=None) -> Cast:
+    """The models of ``team``, which are to play ``tasks``, or else the standard ones.
+
+    Load all casts before any plays: what does not fit must not cost what was played. Raises ConfigError or
+    ArtifactError where something is missing or does not fit.
+    """
+    from reinfer.cli.transfer import prepare, require_families, toy_references
+    from reinfer.runs.compilation import enable_cache
+
+    enable_cache()
+    options = options_of(team)
+    contest, contestants = prepare(options)
+    tasks = contest.tasks if tasks is None else tasks
+    for reference, contestant in zip(toy_references(options), contestants, strict=True):
+        require_families(reference, contestant.toy, tasks)
+    return Cast(options, contest, contestants, tasks)
+
+
+def play(cast: Cast) -> list:
+    """Records of the agents of ``cast``, one per toy agent."""
     from reinfer.evaluation.contest import EPISODE_S
     from reinfer.runs import random
-    from reinfer.runs.compilation import enable_cache
     from reinfer.simulation import BatchSimulation
     from reinfer.transfer import Hierarchy, rollout
 
-    enable_cache()
-    contest, contestants = prepare(options_of(team, tasks if isinstance(tasks, str) else "standard"))
-    tasks = contest.tasks if isinstance(tasks, str) else tasks
+    contest, tasks = cast.contest, cast.tasks
     simulation = BatchSimulation(contest.body, tasks.count, contest.threads)
     records = []
-    for contestant in contestants:
+    for contestant in cast.contestants:
         agent = contest.agents(contestant)[contestant.policy]
         hierarchy = Hierarchy(simulation, contest.low_level, agent, contestant.strides)
         records.append(rollout(hierarchy, tasks, EPISODE_S, random.generator(contestant.seed, "contest start")))
     return records
 
 
-def compete(team: Team, tasks: str = "standard"):
-    """The contest of ``team`` and its results: (contest, contestants, as ``reinfer transfer`` reports)."""
-    from reinfer.cli.transfer import prepare
-    from reinfer.runs.compilation import enable_cache
-
-    enable_cache()
-    options = options_of(team, tasks)
-    contest, contestants = prepare(options)
-    return contest, contestants, contest.compare(contestants) | {"command": _typed(options)}
+def compete(cast: Cast) -> dict:
+    """Results of the contest of ``cast``, as ``reinfer transfer`` reports them."""
+    return cast.contest.compare(cast.contestants) | {"command": _typed(cast.options)}
 
 
 def _typed(options) -> str:
@@ -104,7 +121,9 @@ def contests_of(sources: Sources, body: str | None = None) -> dict[str, dict]:
     found |= {str(path): load_json(path, CONTEST_KEYS) for path in sources.results}
     if found:
         refuse(sources.named, NOT_BOTH)
-    found = found or {team.body: compete(team)[2] for team in teams(sources, body)}
+    else:
+        casts = {team.body: load(team) for team in teams(sources, body)}
+        found = {name: compete(cast) for name, cast in casts.items()}
     if not found:
         raise ArtifactError("no contests are named; folders of `reinfer transfer`, its JSON, runs or models are")
     return found

@@ -10,11 +10,12 @@ from pathlib import Path
 import tyro
 
 from reinfer.cli.parsing import parse
-from reinfer.cli.playing import compete, options_of
+from reinfer.cli.playing import Cast, compete, load
 from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
 from reinfer.cli.sources import TOY_AGENT, Sources, refuse, robots_of, sort, teams
 from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
+from reinfer.runs.files import require_writable
 
 #: Results of the other evaluations have these keys.
 TOY_KEYS = ("return_mean", "return_by_family", "class_accuracy_by_rows", "target_error_by_rows")
@@ -44,6 +45,7 @@ def run(arguments: list[str]) -> int:
     output = Path(options.output)
     if output.suffix != ".html":
         raise ConfigError(f"output: {options.output!r} must end in .html")
+    require_writable(output)
     write_report(gather(options, " ".join(["reinfer", "report", *arguments])), output)
     print(f"report: {output.absolute()}")
     return 0
@@ -115,11 +117,46 @@ def _read_results(sources: Sources) -> dict:
 
 
 def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
-    """``Evidence`` per robot: of contests that were kept, and of those that its models play now."""
-    from reinfer.transfer.record import load_record
+    """``Evidence`` per robot: of what was kept, and of what its models play now.
+
+    All models are loaded, and all that was asked for is checked, before the first of them plays.
+    """
+    from reinfer.evaluation.low_level import evaluate_low_level
     from reinfer.viewing.reporting import Evidence
     from reinfer.viewing.reporting.clips import draw_clips
-    from reinfer.viewing.video import shown
+    from reinfer.viewing.video import require_simulations, shown
+
+    robots = _kept_contests(options, found)
+    casts = _casts(options, sources, without=robots)
+    robots |= {name: Evidence("", name, source=_models_of(cast)) for name, cast in casts.items()}
+    robots = _with_low_levels(found["low"], robots)
+    known = [name for name, robot in robots.items() if robot.low]
+    unjudged = [cast for name, cast in casts.items() if name not in known]
+    unjudged += _casts(options, sources, without=[*known, *casts]).values()
+    if options.video:
+        played = [robot.records[0].tasks for robot in robots.values() if robot.records]
+        for tasks in [*played, *(cast.tasks for cast in casts.values())]:
+            require_simulations("clip", options.clip, tasks)
+    for name, cast in casts.items():
+        results, contest = compete(cast), cast.contest
+        records = [contest.records[c.policy, c.strides.name, c.seed] for c in cast.contestants]
+        robots[name] = robots[name]._replace(contest=results, records=records)
+    lows = [evaluate_low_level(c.low_level, c.body, 0, threads=c.threads) for c in (cast.contest for cast in unjudged)]
+    robots = _with_low_levels(lows, robots)
+    if not options.video:
+        return list(robots.values())
+    return [
+        robot._replace(clips=draw_clips(robot.records[0], options.clip or shown(robot.records[0]), options.clip_s))
+        if robot.records
+        else robot
+        for robot in robots.values()
+    ]
+
+
+def _kept_contests(options: ReportOptions, found: dict) -> dict:
+    """``Evidence`` by robot of the contests that were kept."""
+    from reinfer.transfer.record import load_record
+    from reinfer.viewing.reporting import Evidence
 
     robots = {}
     for source, contest, paths in sorted(found["contest"], key=lambda entry: entry[1].get("tasks") == "heldout"):
@@ -134,44 +171,19 @@ def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
         records = [load_record(path) for path in paths]
         records = [record._replace(body=options.body) for record in records] if options.body else records
         robots[body] = Evidence("", body, contest, records=records, source=source)
-    robots |= _play_others(options, sources, robots)
-    robots = _with_low_levels(found["low"], robots)
-    robots = _with_low_levels(_judge_low_levels(options, sources, robots), robots)
-    if not options.video:
-        return list(robots.values())
-    return [
-        robot._replace(clips=draw_clips(robot.records[0], options.clip or shown(robot.records[0]), options.clip_s))
-        if robot.records
-        else robot
-        for robot in robots.values()
-    ]
+    return robots
 
 
-def _play_others(options: ReportOptions, sources: Sources, robots: dict) -> dict:
-    """``Evidence`` by robot among the models whose contest was not kept."""
-    from reinfer.viewing.reporting import Evidence
-
-    played = {}
-    for team in teams(sources, options.body, without=robots) if robots_of(sources) else ():
-        contest, contestants, results = compete(team)
-        name = contest.body.name
-        records = [contest.records[c.policy, c.strides.name, c.seed] for c in contestants]
-        source = " ".join(part for part in (*options_of(team).toy, team.low, *team.strides, *team.highs) if part)
-        played[name] = Evidence("", name, results, records=records, source=source)
-    return played
+def _casts(options: ReportOptions, sources: Sources, without) -> dict[str, Cast]:
+    """Models by robot, but for the robots ``without``; toy agents alone have none."""
+    named = teams(sources, options.body, without=without) if robots_of(sources) else ()
+    return {cast.contest.body.name: cast for cast in map(load, named)}
 
 
-def _judge_low_levels(options: ReportOptions, sources: Sources, robots: dict) -> list[dict]:
-    """Results of the low levels among the models, of those of ``robots`` of which there are none."""
-    from reinfer.cli.transfer import prepare
-    from reinfer.evaluation.low_level import evaluate_low_level
-
-    known = [name for name, evidence in robots.items() if evidence.low]
-    found = []
-    for team in teams(sources, options.body, without=known) if robots_of(sources) else ():
-        contest, _ = prepare(options_of(team))
-        found.append(evaluate_low_level(contest.low_level, contest.body, 0, threads=contest.threads))
-    return found
+def _models_of(cast: Cast) -> str:
+    """What the models of ``cast`` are called."""
+    options = cast.options
+    return " ".join(part for part in (*options.toy, options.low, *options.stride_model, *options.high) if part)
 
 
 def _with_low_levels(results: list[dict], robots: dict) -> dict:

@@ -1,11 +1,21 @@
 """The shipped agents that reuse the toy's inference, at a benchmark of those trained on the robot."""
 
+from typing import NamedTuple
+
 from reinfer.cli.transfer import RELEARNED, TOY, TransferOptions, prepare
 from reinfer.runs.errors import ConfigError
 
 
-def reused_trials(bench, seeds: int, high: tuple[str, ...] = ()) -> list:
-    """A trial (``transfer.trials``) of every task of ``bench`` by each of the first ``seeds`` shipped toy agents.
+class Reuse(NamedTuple):
+    """What ``evaluation.scratch.Bench.play_reused`` takes."""
+
+    agent: object
+    strides: object
+    low_level: object
+
+
+def load_reused(bench, seeds: int, high: tuple[str, ...] = ()) -> list[Reuse]:
+    """Each of the first ``seeds`` shipped toy agents on the robot of ``bench``.
 
     ``high``: relearned high levels (runs or model folders), one per toy agent, that are to choose sub-goals. Raises
     ConfigError where nothing is shipped for the robot, or where its low level knows another physics than ``bench``.
@@ -19,6 +29,5 @@ def reused_trials(bench, seeds: int, high: tuple[str, ...] = ()) -> list:
             f"the runs {bench.body.timing!r}"
         )
     return [
-        bench.play_reused(contest.agents(contestant)[policy], contestant.strides, contest.low_level)
-        for contestant in contestants
+        Reuse(contest.agents(contestant)[policy], contestant.strides, contest.low_level) for contestant in contestants
     ]

@@ -137,15 +137,22 @@ def load_agent(reference: str, contest):
     from reinfer.transfer.agents import require_commands
 
     toy = ToyAgent.load(resolve(reference))
-    unknown = set(np.unique(contest.tasks.family)) - set(toy.layout.families)
-    if unknown:
-        names = ", ".join(FAMILY_NAMES[family] for family in sorted(unknown))
-        raise ConfigError(f"toy: {reference} is an agent of {toy.body.name}, which does not know {names}")
+    require_families(reference, toy, contest.tasks)
     try:
         require_commands(toy, contest.low_level.ranges)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return toy
+
+
+def require_families(reference: str, toy, tasks) -> None:
+    """Raise ConfigError if ``toy``, the agent called ``reference``, does not know all families of ``tasks``."""
+    unknown = set(np.unique(tasks.family)) - set(toy.layout.families)
+    if unknown:
+        names, known = (", ".join(FAMILY_NAMES[f] for f in sorted(part)) for part in (unknown, toy.layout.families))
+        raise ConfigError(
+            f"toy: {reference} is an agent of {toy.body.name}, which does not know {names}; allowed: {known}"
+        )
 
 
 def check_models(options: TransferOptions) -> None:

@@ -36,9 +36,11 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"output: {options.output!r} must end in {' or '.join(ENDINGS)}")
     if options.task and options.simulation:
         raise ConfigError("task and simulation: both are given; one says what to show")
+    from reinfer.runs.files import require_writable
     from reinfer.viewing.together import write_together
     from reinfer.viewing.video import write_video
 
+    require_writable(Path(options.output))
     records = records_by_name(options)
     first = next(iter(records.values()))
     chosen = choose(options, first)
@@ -58,9 +60,10 @@ def run(arguments: list[str]) -> int:
 
 def records_by_name(options: VideoOptions) -> dict:
     """One record per source that was kept, else one per robot whose models are given, by what to call them."""
-    from reinfer.cli.playing import NO_RECORDS, NOT_BOTH, play
+    from reinfer.cli.playing import NO_RECORDS, NOT_BOTH, load, play
     from reinfer.cli.records import load_records
     from reinfer.cli.sources import refuse, sort, teams
+    from reinfer.viewing.video import require_simulations
 
     sources = sort(options.sources)
     refuse(sources.results, NO_RECORDS)
@@ -68,9 +71,13 @@ def records_by_name(options: VideoOptions) -> dict:
     if kept:
         refuse(sources.named, NOT_BOTH)
         records = [load_records([path], options.body)[0] for path in kept]
+        require_simulations("simulation", options.simulation, records[0].tasks)
     else:
-        tasks = make_tasks_of(options.task) if options.task else "standard"
-        records = [play(team, tasks)[0] for team in teams(sources, options.body)]
+        tasks = make_tasks_of(options.task) if options.task else None
+        casts = [load(team, tasks) for team in teams(sources, options.body)]
+        for cast in casts:
+            require_simulations("simulation", options.simulation, cast.tasks)
+        records = [play(cast)[0] for cast in casts]
     if not records:
         raise ConfigError("nothing is named; records, folders of `reinfer transfer`, runs or models are needed")
     bodies = [Path(record.body).stem.replace("_", " ") for record in records]

@@ -13,7 +13,7 @@ import optax
 
 from reinfer.control.equivariance import mlp_mirrors, reflect, tie
 from reinfer.control.networks import MLP, apply_mlp, init_mlp
-from reinfer.control.normalisation import Moments, normalise, update_moments
+from reinfer.control.normalisation import Moments, init_moments, normalise, update_moments
 from reinfer.tasks.mirror import Mirror, fixed
 
 
@@ -243,8 +243,7 @@ def descend(key, state: LearnerState, samples, loss, schedule: Schedule, hyper: 
 def init_learner(networks: ActorCritic, inputs: int, learning_rate: float) -> LearnerState:
     """The state before the first update, for rows of ``inputs`` columns."""
     adam_state = optax.scale_by_adam().init(networks)
-    moments = Moments(jnp.zeros(inputs), jnp.ones(inputs), jnp.float32(1e-4))
-    return LearnerState(networks, adam_state, jnp.float32(learning_rate), moments)
+    return LearnerState(networks, adam_state, jnp.float32(learning_rate), init_moments(inputs))
 
 
 @jax.jit

@@ -108,6 +108,11 @@ class ProcessTransfer:
     threads: int = 0
 
     @property
+    def longest_span(self) -> int:
+        """Most control steps that a row of the context may span, if an episode is to have a belief of a full one."""
+        return (round(self.seconds / self.body.control_dt_s) - 1) // ROWS
+
+    @property
     def tasks(self) -> Tasks:
         """Goals of the robot."""
         goals = ROBOT_GOALS_M.astype(np.float32)
@@ -135,16 +140,17 @@ class ProcessTransfer:
 
 
 def measure(record: RolloutRecord, rows: int) -> dict:
-    """Of an episode: ``r2`` (linear fit over decisions after at least ``rows`` rows), ``steady_error_m`` (mean |x - g|
-    over the second half), ``worst_error_m`` (the worst goal's), ``moved_per_decision_m`` (median until the goal is
-    first within ``REACHED_M``), ``decisions_to_reach`` (mean) and ``ideal_decisions``, ``reached`` (fraction),
-    ``fall_rate``."""
+    """Of an episode: ``r2`` (linear fit over decisions after at least ``rows`` rows; None where all but one fell before
+    these), ``steady_error_m`` (mean |x - g| over the second half), ``worst_error_m`` (the worst goal's),
+    ``moved_per_decision_m`` (median until the goal is first within ``REACHED_M``), ``decisions_to_reach`` (mean) and
+    ``ideal_decisions``, ``reached`` (fraction), ``fall_rate``."""
     goal = record.tasks.target
     error = np.abs(record.task_state[1:, :, _X] - goal)
     steady = error[record.steps // 2 :].mean(0)
     is_near = error <= REACHED_M
     reached, first = is_near.any(0), is_near.argmax(0)
     decides = record.is_decision & (record.rows >= rows)
+    known = np.broadcast_to(goal, decides.shape)[decides]
     moved, decisions = [], []
     for index in np.flatnonzero(reached):
         moments = np.flatnonzero(record.is_decision[: first[index] + 1, index])
@@ -152,7 +158,7 @@ def measure(record: RolloutRecord, rows: int) -> dict:
         moved.append(np.diff(record.task_state[moments, index, _X]))
     moved = np.concatenate(moved) if moved else np.zeros(0)
     return {
-        "r2": linear_fit(record.latent[decides], np.broadcast_to(goal, decides.shape)[decides]),
+        "r2": linear_fit(record.latent[decides], known) if len(np.unique(known)) > 1 else None,
         "steady_error_m": float(steady.mean()),
         "worst_error_m": float(steady.max()),
         "moved_per_decision_m": float(np.median(moved)) if len(moved) else None,

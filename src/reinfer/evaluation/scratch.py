@@ -24,7 +24,7 @@ class Bench:
     """One robot under one protocol, at its held-out tasks; starts depend on ``seed`` only.
 
     Args:
-        episodes: of a trial.
+        episodes: of a trial; agents that know only shorter ones play fewer.
         threads: physics threads; 0 uses every core.
     """
 

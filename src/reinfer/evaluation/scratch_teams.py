@@ -29,13 +29,13 @@ class Team(NamedTuple):
 def load_team(references) -> Team:
     """The agents of ``references`` (runs or model folders).
 
-    Raises ConfigError if there are none, or if they differ in algorithm, benchmark, robot or physics.
+    Raises ConfigError if there are none, or if they differ in algorithm, benchmark, robot, physics or length of trials.
     """
     agents = [ScratchAgent.load(resolve(reference)) for reference in references]
     if not agents:
         raise ConfigError("runs: none is given; name runs or model folders of stage scratch")
     for reference, agent in zip(references, agents, strict=True):
-        for field in ("algorithm", "protocol", "body", "timing"):
+        for field in ("algorithm", "protocol", "body", "timing", "longest_trial"):
             first, own = getattr(agents[0], field), getattr(agent, field)
             if first != own:
                 raise ConfigError(f"runs: {reference} differs in {field} from {references[0]}: {own} is not {first}")

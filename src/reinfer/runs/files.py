@@ -50,6 +50,17 @@ def replace_file(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def require_writable(path: Path) -> None:
+    """Raise RunError if no file can be written at ``path``: to be asked before the work whose outcome it will hold."""
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir():
+        raise RunError(f"{path} cannot be written: it is a folder")
+    if not folder.is_dir():
+        raise RunError(f"{path} cannot be written: {folder} is not a folder")
+    if not os.access(folder, os.W_OK):
+        raise RunError(f"{path} cannot be written: {folder} may not be written to")
+
+
 def stage_folder(path: Path) -> Path:
     """A new hidden folder beside ``path`` (same file system), to fill and give to ``commit_folder``."""
     staged = path.with_name(f".{path.name}.partial")

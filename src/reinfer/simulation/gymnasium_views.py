@@ -38,13 +38,20 @@ class TaskView(gymnasium.Env):
         self.task: Tasks | None = None
 
     def reset(self, *, seed=None, options=None):
-        """Start over under ``options["task"]`` (family name, signed target) or a task that is drawn."""
+        """Start over under ``options["task"]`` (family name, signed target) or a task that is drawn.
+
+        Raises ValueError on a family that is not among ``tasks``, or a target of the wrong sign.
+        """
         super().reset(seed=seed)
         unknown = sorted(set(options or {}) - {"task"})
         if unknown:
             raise ValueError(f"options: {unknown} are not known; allowed: 'task'")
         if options and options.get("task") is not None:
-            self.task = make_tasks([options["task"]])
+            task = make_tasks([options["task"]])
+            if task.family[0] not in self.tasks.families:
+                allowed = ", ".join(name for name, _, _ in self.tasks.ranges)
+                raise ValueError(f"family: {options['task'][0]!r} is not among the tasks here; allowed: {allowed}")
+            self.task = task
         else:
             key = jax.random.key(int(self.np_random.integers(2**31)))
             self.task = Tasks(*(np.asarray(leaf) for leaf in self.tasks.sample(key, (1,))))

@@ -38,9 +38,6 @@ from reinfer.transfer.hierarchy import Hierarchy
 from reinfer.transfer.relearned import ACTIONS, Correction, RelearnedAgent, feature_size
 from reinfer.transfer.strides import MAX_STRIDE, SimulationStrides
 
-#: Rewards below this, an error twice the target, teach as if they were this.
-WORST_REWARD = -2.0
-
 
 @dataclass(frozen=True, slots=True)
 class HighConfig:
@@ -65,7 +62,7 @@ class HighConfig:
     discount: float = setting(0.97, "per control step", low=0.0, high=0.9999)
     learning_rate: float = setting(5e-4, "of critics and temperature (Adam)", low=1e-8)
     policy_rate: float = setting(0.3, "learning rate of the policy relative to that", low=0.0)
-    warm_up: int = setting(5, "first episodes, after which only critics learn", low=0)
+    warm_up: int = setting(5, "first episodes, in which only critics learn", low=0)
     target_rate: float = setting(0.02, "share of the critics that their targets take on", low=0.0, high=1.0)
     batch: int = setting(256, "transitions per gradient step", low=1)
     updates: int = setting(600, "gradient steps per episode", low=1)
@@ -214,21 +211,22 @@ class HighStage:
         noise = correlated_noise(rng, self.steps + 1, count, correlation)
         play = Play(noise, explores, np.arange(count) < count // 2)
         hierarchy.agent.parameters = (self.toy, _correction(state), play)
-        recorder = Recorder(count, config.discount, WORST_REWARD)
-        error, size = np.zeros(count), 0.0
+        recorder = Recorder(count, config.discount)
+        error, size, decided = np.zeros(count), 0.0, 0
         hierarchy.start(rng)
         for _ in range(self.steps):
             due = hierarchy.choose()
             if due.any():
                 recorder.decided(due, hierarchy.decision.memo)
                 size += float(np.abs(hierarchy.decision.memo[1][due]).mean())
+                decided += 1
             standing = ~hierarchy.fallen
             hierarchy.advance(lambda reached: reward(tasks, reached))
             recorder.earned(hierarchy.reward, standing & hierarchy.fallen)
             error -= hierarchy.reward
         hierarchy.choose(always=True)
         recorder.end(~hierarchy.fallen, hierarchy.decision.memo[0])
-        metrics = {"falls": float(hierarchy.fallen.sum()), "correction": size / self.steps}
+        metrics = {"falls": float(hierarchy.fallen.sum()), "correction": size / max(1, decided)}
         return recorder.batch(), error * self.control_dt_s, metrics
 
     # ---- result

@@ -103,7 +103,7 @@ class Rl2Stage(ScratchStage):
         metrics = {name: float(value) for name, value in learning.items()}
         metrics |= {"first_return": float(returns[0].mean()), "return": float(returns[-1].mean())}
         if (iteration + 1) % config.evaluation_interval == 0 or iteration + 1 == self.iterations:
-            metrics |= self.ground.judge(self.agent(state), config.trial + 1, config.seed, iteration)
+            metrics |= self.ground.judge(self.agent(state), config.trial, config.seed, iteration)
         return state, metrics
 
     def _schedule(self, iteration: int) -> Schedule:

@@ -23,6 +23,7 @@ from reinfer.simulation import BatchSimulation
 from reinfer.stages.parents import load_foundation
 from reinfer.tasks import KINDS, Tasks, reward
 from reinfer.transfer.agents import ToyPolicyAgent
+from reinfer.transfer.experience import Gains
 from reinfer.transfer.hierarchy import Hierarchy
 from reinfer.transfer.stride_learning import (
     Episodes,
@@ -32,6 +33,7 @@ from reinfer.transfer.stride_learning import (
     init_learner,
     learn,
     observe,
+    seen,
 )
 from reinfer.transfer.strides import (
     MAX_STRIDE,
@@ -46,9 +48,6 @@ from reinfer.transfer.strides import (
 
 #: Mean length of a spell of one stride in exploration, decisions.
 SPELL = 16
-
-#: Rewards below this, an error twice the target, teach as if they were this.
-WORST_REWARD = -2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +206,7 @@ class StrideStage:
         else:
             greedy = ~chooser.explores
         metrics["greedy_error_s"] = float(error[greedy].mean())
-        learner = observe(state.learner, episodes.features[iteration % config.replay])
+        learner = observe(state.learner, seen(episodes, iteration % config.replay))
         key = random.key(config.seed, "update", iteration)
         learner, learning = learn(key, learner, episodes, self.hyper)
         metrics |= {name: float(value) for name, value in learning.items()}
@@ -232,33 +231,27 @@ class StrideStage:
         return max(1, round(self.config.greedy * self.config.simulations))
 
     def _collect(self, episodes: Episodes, iteration: int, tasks: Tasks, rng: np.random.Generator):
-        """Write one episode over the oldest: (episodes, integrated error of each simulation in s, metrics).
-
-        Rewards are scaled so that a constant one is its own value.
-        """
-        hierarchy, discount = self.hierarchy, self.config.discount
+        """Write one episode over the oldest: (episodes, integrated error of each simulation in s, metrics)."""
+        hierarchy = self.hierarchy
         slot = iteration % self.config.replay
         count = self.config.simulations
         start, strides, decisions = np.zeros(count, np.int32), np.zeros(count), 0
-        gain, weight = np.zeros(count), np.ones(count)
-        error = np.zeros(count)
+        gains, error = Gains(count, self.config.discount), np.zeros(count)
         hierarchy.start(rng)
         for step in range(self.steps):
             due = hierarchy.choose(always=True)
             hierarchy.strides.decided(due)
             episodes.features[slot, step] = hierarchy.strides.features
-            start[due], gain[due], weight[due] = step, 0.0, 1.0
+            start[due] = step
+            gains.begin(due)
             strides += due * hierarchy.stride
             decisions += due.sum()
             standing = ~hierarchy.fallen
             hierarchy.advance(lambda state: reward(tasks, state))
             fell = standing & hierarchy.fallen
-            # What has fallen stays where it is: its last reward is all it will ever get.
-            earned = np.maximum(hierarchy.reward, WORST_REWARD)
-            gain += weight * earned * np.where(fell, 1.0, 1.0 - discount)
-            weight *= discount
+            gains.earned(hierarchy.reward, fell)
             error -= hierarchy.reward
-            episodes.start[slot, step], episodes.gain[slot, step] = start, gain
+            episodes.start[slot, step], episodes.gain[slot, step] = start, gains.gain
             episodes.terminal[slot, step], episodes.valid[slot, step] = fell, standing
         hierarchy.choose(always=True)
         episodes.features[slot, self.steps] = hierarchy.strides.features

@@ -322,7 +322,7 @@ class MeltsStage:
             random.key(config.seed, "policy", iteration), state.sac, inference, replay, self.compiled
         )
         metrics = metrics | learning
-        if (iteration + 1) % config.evaluation_interval == 0:
+        if (iteration + 1) % config.evaluation_interval == 0 or iteration + 1 == self.iterations:
             metrics |= self.evaluate(inference, sac, random.key(config.seed, "evaluation", iteration))
         collected = float(replay.added) * config.horizon
         metrics = {name: float(value) for name, value in (metrics | found).items()}

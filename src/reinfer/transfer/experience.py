@@ -1,4 +1,4 @@
-"""Experience of the high level: an agent that explores, and a recorder that turns strides into transitions."""
+"""What strides earn; and experience of the high level: an agent that explores, a recorder of its transitions."""
 
 from typing import NamedTuple
 
@@ -11,6 +11,31 @@ from reinfer.control.sac import Batch, action_distribution
 from reinfer.inference.context import ContextWindow
 from reinfer.transfer.agents import Decision, Situation
 from reinfer.transfer.relearned import ACTIONS, RelearnedAgent, cautious_action, correct
+
+#: Rewards below this, an error twice the target, teach as if they were this.
+WORST_REWARD = -2.0
+
+
+class Gains:
+    """What the strides under way of N simulations have earned: ``gain`` (N,).
+
+    A stride of k control steps earns ``(1 - d) (r1 + d r2 + ...)``, d the ``discount`` per control step, and ``weight``
+    (N,) = d^k is that of the value of what follows: a constant reward is its own value, whatever the strides. What
+    falls stays where it is, so it keeps its last reward for ever. Rewards count as ``WORST_REWARD`` at least.
+    """
+
+    def __init__(self, count: int, discount: float):
+        self.discount = discount
+        self.gain, self.weight = np.zeros(count), np.ones(count)
+
+    def begin(self, due) -> None:
+        """New strides begin where ``due`` (N,)."""
+        self.gain[due], self.weight[due] = 0.0, 1.0
+
+    def earned(self, reward, fell) -> None:
+        """One control step earned ``reward`` (N,); where ``fell`` (N,), nothing else will ever be."""
+        self.gain += self.weight * np.maximum(reward, WORST_REWARD) * np.where(fell, 1.0, 1.0 - self.discount)
+        self.weight *= self.discount
 
 
 class Play(NamedTuple):
@@ -55,16 +80,10 @@ def correlated_noise(rng: np.random.Generator, steps: int, count: int, correlati
 
 
 class Recorder:
-    """Gathers the strides of N simulations as transitions of soft actor-critic.
+    """Gathers the strides of N simulations, which earn as ``Gains`` has it, as transitions of soft actor-critic."""
 
-    A stride of k control steps earns ``(1 - d) (r1 + d r2 + ...)``, d the ``discount`` per control step, and d^k weighs
-    the value of what follows: a constant reward is its own value, whatever the strides. What falls keeps its last
-    reward for ever. Rewards below ``worst`` count as that.
-    """
-
-    def __init__(self, count: int, discount: float, worst: float):
-        self.discount, self.worst = discount, worst
-        self.gain, self.weight = np.zeros(count), np.ones(count)
+    def __init__(self, count: int, discount: float):
+        self.gains = Gains(count, discount)
         self.begun = np.zeros(count, bool)
         self.inputs = self.actions = None
         self.parts: list[Batch] = []
@@ -76,20 +95,20 @@ class Recorder:
         if self.inputs is None:
             self.inputs, self.actions = np.array(rows), np.array(actions)
         self.inputs[due], self.actions[due] = rows[due], actions[due]
-        self.gain[due], self.weight[due], self.begun[due] = 0.0, 1.0, True
+        self.gains.begin(due)
+        self.begun[due] = True
 
     def earned(self, reward, fell) -> None:
         """One control step earned ``reward`` (N,); where ``fell`` (N,), everything is over."""
-        share = np.where(fell, 1.0, 1.0 - self.discount)
-        self.gain += self.begun * self.weight * share * np.maximum(reward, self.worst)
-        self.weight *= self.discount
+        self.gains.earned(reward, fell)
         self.end(fell, self.inputs, terminal=1.0)
 
     def end(self, which, next_rows, terminal: float = 0.0) -> None:
         """The strides under way in ``which`` (N,) are over and led to ``next_rows`` (N, F)."""
         which = which & self.begun
         if which.any():
-            parts = (self.inputs, self.actions, self.gain, next_rows, np.full(len(which), terminal), self.weight)
+            gains, ends = self.gains, np.full(len(which), terminal)
+            parts = (self.inputs, self.actions, gains.gain, next_rows, ends, gains.weight)
             self.parts.append(Batch(*(np.array(part[which], np.float32) for part in parts)))
         self.begun = self.begun & ~which
 

@@ -35,9 +35,11 @@ class Hierarchy:
             body promises.
         agent: chooses sub-goals (``transfer.agents``).
         strides: chooses strides (``transfer.strides``).
+    Raises ArtifactError if ``low_level`` was made for another robot, be its sizes the same.
     """
 
     def __init__(self, simulation, low_level, agent, strides):
+        low_level.body.require(simulation.body.id, "the low-level policy")
         self.simulation, self.low_level, self.agent, self.strides = simulation, low_level, agent, strides
         self.limits = promised(simulation.body.commands, low_level.ranges)
 

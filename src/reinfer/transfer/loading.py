@@ -15,9 +15,9 @@ def load(reference: str, low_level: LowLevelPolicy | None = None):
     """The model that ``reference`` names: a run, a model folder, or ``shipped:NAME``.
 
     Args:
-        low_level: the policy above which a learned stride is used; it must fit the one it was learned above.
+        low_level: the policy above which a learned stride is used; it must be of the same robot.
     Returns: a ``ToyAgent``, a ``LowLevelPolicy`` or a ``LearnedStride``, by what the model file says it is.
-    Raises ArtifactError if it is missing, damaged, or of another kind.
+    Raises ArtifactError if it is missing, damaged, of another kind, or of another robot than ``low_level``.
 
     Examples:
         >>> import reinfer
@@ -39,5 +39,7 @@ def load(reference: str, low_level: LowLevelPolicy | None = None):
     if kind == STRIDE:
         if low_level is None:
             raise ArtifactError(f"{reference} is a learned stride: the low level above which it is used must be given")
-        return LearnedStride.load(folder, low_level.ranges)
+        stride = LearnedStride.load(folder, low_level.ranges)
+        stride.body.require(low_level.body, reference)
+        return stride
     raise ArtifactError(f"{reference} holds a model of kind {kind!r}; allowed: {TOY_AGENT}, {LOW_LEVEL}, {STRIDE}")

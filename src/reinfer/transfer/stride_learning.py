@@ -106,6 +106,15 @@ def _member_gradient(key, network: MLP, target: MLP, moments: Moments, episodes:
     return jax.value_and_grad(_loss, has_aux=True)(network, target, moments, batch, hyper)
 
 
+def seen(episodes: Episodes, episode: int) -> np.ndarray:
+    """``features`` of one of ``episodes``, (T+1, N, F), or (R, F) of the bodies that still stood if some have fallen:
+    what follows a fall is never learned from."""
+    features, valid = episodes.features[episode], episodes.valid[episode]
+    stands = np.concatenate([valid, valid[-1:] * (1.0 - episodes.terminal[episode, -1:])]) > 0.0
+    # In which order numbers are summed depends on the shape: without falls it stays, and so do results, to the bit.
+    return features if stands.all() else features[stands]
+
+
 @jax.jit
 def observe(learner: StrideLearner, features) -> StrideLearner:
     """Count ``features`` (..., F) into the normalisation of inputs."""

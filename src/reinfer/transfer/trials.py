@@ -35,12 +35,13 @@ class Episode(NamedTuple):
 def play_trials(
     agent: ScratchAgent, simulation: TaskSimulation, tasks: Tasks, episodes: int, rng, key, steps: int | None = None
 ) -> list[Episode]:
-    """One trial of ``episodes`` of every task, without noise in the actions.
+    """One trial of every task, without noise in the actions.
 
     Args:
         agent: told its tasks only if it is an oracle.
         simulation: with one simulation per task.
         tasks: leaves (N,).
+        episodes: of the trial; fewer where the agent knows only shorter trials (``ScratchAgent.longest_trial``).
         rng, key: for starts, and for what the agent draws.
         steps: length of an episode; that of the protocol by default.
     """
@@ -48,7 +49,7 @@ def play_trials(
     if agent.told:
         agent.tell(tasks)
     played = []
-    for episode_key in jax.random.split(key, episodes):
+    for episode_key in jax.random.split(key, min(episodes, agent.longest_trial or episodes)):
         uncertainty = agent.uncertainty()
         agent.begin_episode(episode_key)
         played.append(_episode(agent, simulation, tasks, rng, steps or simulation.steps, uncertainty))
@@ -94,7 +95,8 @@ class _Remembering:
     """A low level that keeps the actions it took."""
 
     def __init__(self, low_level):
-        self._low_level, self.ranges, self.actions = low_level, low_level.ranges, []
+        self._low_level, self.actions = low_level, []
+        self.body, self.ranges = low_level.body, low_level.ranges
 
     def act(self, *situation) -> np.ndarray:
         """As ``LowLevelPolicy.act``."""

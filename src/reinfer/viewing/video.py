@@ -46,6 +46,13 @@ def shown(record) -> tuple[int, ...]:
     return tuple(dict.fromkeys(min(number, last) for number in (1, 10)))
 
 
+def require_simulations(field: str, numbers, tasks) -> None:
+    """Raise ConfigError, of the option ``field``, unless ``numbers`` are those of simulations of ``tasks``."""
+    for number in numbers:
+        if not 0 <= number < tasks.count:
+            raise ConfigError(f"{field}: {number} is not in the record; allowed: 0 to {tasks.count - 1}")
+
+
 def frame_count(record, seconds: float) -> int:
     """Frames that one simulation of ``record`` gives."""
     return min(len(record.reward), round(seconds / record.control_dt_s))
@@ -54,9 +61,7 @@ def frame_count(record, seconds: float) -> int:
 def frames(record, simulation: int, seconds: float = 12.0) -> Iterator[Image.Image]:
     """The pictures of one simulation, one per control step. Raises ConfigError if there is no such one,
     or if the robot is gone; ArtifactError if it changed."""
-    if not 0 <= simulation < len(record.tasks.family):
-        allowed = len(record.tasks.family) - 1
-        raise ConfigError(f"simulation: {simulation} is not in the record; allowed: 0 to {allowed}")
+    require_simulations("simulation", (simulation,), record.tasks)
     family, target = int(record.tasks.family[simulation]), float(record.tasks.target[simulation])
     dt, length = record.control_dt_s, frame_count(record, seconds)
     skeleton, header = Skeleton(body_of(record)), Header(family, target)

@@ -93,6 +93,12 @@ class ScratchAgent:
             provenance=provenance,
         )
 
+    @property
+    def longest_trial(self) -> int | None:
+        """Episodes of the trials it was trained for, if its memory means nothing beyond them; else, and while it is
+        being trained, None."""
+        return self.story.get("training", {}).get("trial") if self._functions.bounded else None
+
     def begin(self, count: int):
         """Forget everything: N = ``count`` new trials."""
         self._memory = self._functions.begin(self.params, count)

@@ -22,6 +22,7 @@ class Algorithm(NamedTuple):
     ``observe(P, M, observation, action, reward, next_observation)`` -> M after one step.
     ``uncertainty(P, M)`` -> (N,), how wide the belief about the task is; None where there is no belief.
     ``told``: whether it is told its task, by ``tell``; then it is no contestant but an oracle.
+    ``bounded``: whether what it remembers means something only within trials as long as those it was trained for.
     """
 
     template: Callable[[dict], Any]
@@ -31,6 +32,7 @@ class Algorithm(NamedTuple):
     observe: Callable
     uncertainty: Callable | None
     told: bool = False
+    bounded: bool = False
 
 
 def policy_inputs(moments: Moments, observation, latent):

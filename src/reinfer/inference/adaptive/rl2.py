@@ -70,4 +70,4 @@ def rl2_observe(params: Rl2Agent, memory: Rl2Memory, observation, action, reward
     )
 
 
-RL2 = Algorithm(_rl2_template, rl2_begin, rl2_begin_episode, _rl2_act, rl2_observe, None)
+RL2 = Algorithm(_rl2_template, rl2_begin, rl2_begin_episode, _rl2_act, rl2_observe, None, bounded=True)
