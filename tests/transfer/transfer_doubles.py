@@ -35,6 +35,7 @@ class FilterAgent:
     sha256 = "double"
     body = Toy1d()
     layout = LINE_ROWS
+    forget = False
 
     def __init_subclass__(cls):
         _without_leaves(cls)

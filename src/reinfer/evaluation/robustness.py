@@ -47,7 +47,7 @@ class ToldController:
 
     tasks: Tasks
     travel: jax.Array
-    width, body, layout = 1, Toy1d(), LINE_ROWS
+    width, body, layout, forget = 1, Toy1d(), LINE_ROWS, False
 
     def infer(self, window, forget: bool | None = None) -> Belief:
         """The truth, whatever was seen."""
