@@ -105,7 +105,7 @@ def test_every_robot_maps_jax_states_as_numpy_states(body):
 
 @pytest.mark.skipif(jax.default_backend() == "gpu", reason="JAX sees a GPU")
 def test_without_a_gpu_there_is_one_clear_error_before_any_work(tmp_path, monkeypatch, capsys):
-    with pytest.raises(ConfigError, match=r"device: 'gpu' is not possible: JAX sees cpu .* only; pip install 'reinfer"):
+    with pytest.raises(ConfigError, match=r"device: 'gpu' is not possible: JAX sees cpu .* only; pip install -e '"):
         require_gpu()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REINFER_COMPILATION_CACHE", "0")
@@ -119,7 +119,7 @@ def test_mjx_must_be_there_and_fit_mujoco(monkeypatch):
         DeviceSimulation(HALF_CHEETAH)
     monkeypatch.delattr("mujoco.mjx")
     monkeypatch.setitem(sys.modules, "mujoco.mjx", None)
-    with pytest.raises(ConfigError, match="mujoco-mjx is not installed .*pip install 'reinfer"):
+    with pytest.raises(ConfigError, match="mujoco-mjx is not installed .*pip install -e '"):
         DeviceSimulation(HALF_CHEETAH)
 
 

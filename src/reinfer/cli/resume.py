@@ -29,10 +29,9 @@ def run(arguments: list[str]) -> int:
 
     found = RunDirectory.open(options.run)
     classes, kind = load_stage_of(found)
-    done = found.status() == "done"
-    config = None if done else found.load_config(kind)
+    config = found.load_config(kind)
     print(f"run: {found.path}", flush=True)
-    if done:
+    if found.status() == "done":
         print("it is done; nothing to resume")
     else:
         enable_cache()
