@@ -10,7 +10,7 @@ from reinfer.transfer.record import save_record
 @pytest.fixture(scope="session")
 def contest():
     """(results, records of the agent judged, one per seed)."""
-    return synthetic_results.contest(seeds=2, steps=80)
+    return synthetic_results.contest(seeds=2, steps=480)
 
 
 @pytest.fixture(scope="session")

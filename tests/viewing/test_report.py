@@ -109,7 +109,7 @@ def test_report_has_every_part(text):
 
 def test_every_number_is_that_of_its_source(text, sources):
     numbers = Page(text).numbers
-    assert len(numbers) > 80
+    assert len(numbers) > 100
     for key, value, shown in numbers:
         truth = look_up(sources, key)
         assert value == repr(truth), key

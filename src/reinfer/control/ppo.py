@@ -104,7 +104,7 @@ def init_actor_critic(key, policy_inputs: int, inputs: int, actions: int, hidden
 def network_mirrors(networks: ActorCritic, symmetry: Symmetry) -> ActorCritic:
     """How the mirror acts on weights (see ``control.equivariance``): means turn with it, values do not."""
     width = networks.policy[0].weight.shape[0]
-    seen = Mirror(*(leaf[:width] for leaf in symmetry.inputs))
+    seen = symmetry.inputs.first(width)
     places = Mirror(symmetry.actions.index, jnp.ones_like(symmetry.actions.sign))
     value = mlp_mirrors(networks.value, symmetry.inputs, fixed(1))
     return ActorCritic(mlp_mirrors(networks.policy, seen, symmetry.actions), (places,), value)

@@ -43,7 +43,6 @@ from reinfer.runs.models import load_model
 from reinfer.simulation import BatchSimulation
 from reinfer.simulation.device import DeviceSimulation, require_gpu
 from reinfer.stages.low_level_settings import PRESETS, LowLevelConfig
-from reinfer.tasks.mirror import Mirror
 
 #: Of a stage module one may ask its presets.
 __all__ = ["PRESETS", "LowLevelConfig", "LowLevelStage"]
@@ -174,7 +173,7 @@ class LowLevelStage:
         """Whether the policy of ``known`` respects the symmetry."""
         width = len(known.moments.mean)
         rows = np.random.default_rng(0).standard_normal((8, width), np.float32)
-        seen = Mirror(*(leaf[:width] for leaf in self.symmetry.inputs))
+        seen = self.symmetry.inputs.first(width)
         action, image = (apply_mlp(known.mlp, given) for given in (rows, reflect(rows, seen)))
         return np.allclose(reflect(action, self.symmetry.actions), image, atol=1e-4)
 

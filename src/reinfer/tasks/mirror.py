@@ -19,6 +19,10 @@ class Mirror(NamedTuple):
         """Length of the axis."""
         return len(self.index)
 
+    def first(self, size: int) -> "Mirror":
+        """How it acts on the first ``size`` entries, which it must keep among themselves."""
+        return Mirror(self.index[:size], self.sign[:size])
+
 
 def signed(signs) -> Mirror:
     """Every entry keeps its place and takes on one of ``signs``, +1 or -1."""
