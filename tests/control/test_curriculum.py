@@ -9,12 +9,14 @@ from reinfer.control.curriculum import (
     BINS,
     FIRST_SHARE,
     GOAL_EDGES,
+    PUSH_HZ,
     Practice,
     command_bin,
     hard_targets,
     no_practice,
     practised,
     ramped,
+    random_push,
     starting_pitch,
     starting_speed,
 )
@@ -48,6 +50,13 @@ def test_bodies_start_towards_what_they_are_asked_for():
     commanded, others = speed[:2000][moving[:2000]], speed[2000:][moving[2000:]]
     assert -3.0 <= commanded.min() < -2.9 and -1.1 < commanded.max() <= -1.0
     assert -1.2 <= others.min() < -1.1 and 1.1 < others.max() <= 1.2
+
+
+def test_pushes_are_rare_and_of_the_size_asked_for():
+    speed = random_push(np.random.default_rng(0), 200_000, std_mps=0.4, dt_s=0.02)
+    pushed = speed[speed != 0]
+    assert len(pushed) / len(speed) == pytest.approx(0.02 * PUSH_HZ, rel=0.1)
+    assert pushed.std() == pytest.approx(0.4, rel=0.1) and abs(pushed.mean()) < 0.05
 
 
 def test_relative_judgement_pays_for_the_first_bit_of_any_speed():

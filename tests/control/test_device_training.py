@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from puck import write_puck
 
-from reinfer.control import device_exercise
+from reinfer.control import curriculum, device_exercise
 from reinfer.control.commands import Commands
 from reinfer.control.following import follow
 from reinfer.control.low_level_policy import LowLevelPolicy
+from reinfer.runs import random
 from reinfer.runs.directory import RunDirectory
 from reinfer.runs.loop import fit
+from reinfer.runs.random import Draws
 from reinfer.simulation import BatchSimulation
 from reinfer.stages import low_level
 from reinfer.stages.low_level import PRESETS, LowLevelStage
@@ -78,6 +80,17 @@ def test_a_rollout_is_that_of_the_cpu(stage, puck):
         alike &= rollout.cut[step] == 0
     assert 0 < alike.sum() < HARD.simulations and rollout.terminal.sum() > 0
     assert (rollout.rewards[rollout.terminal > 0] < -20).all()
+
+
+def test_copies_are_pushed_at_random(stage, monkeypatch):
+    begun(stage)
+    exercise, before = stage.exercise, stage.exercise.live.physics
+    draws = Draws(random.key(0, "pushes"))
+    assert exercise._push(draws, before) is before, "not unless asked for"
+    monkeypatch.setattr(exercise, "terms", exercise.terms._replace(pushes_mps=3.0))
+    monkeypatch.setattr(curriculum, "PUSH_HZ", 0.5 / exercise.simulation.control_dt_s)
+    pushed = np.abs(np.array(exercise._push(draws, before).qvel) - np.array(before.qvel)).max(-1)
+    assert 0.3 < (pushed > 0).mean() < 0.7 and 1.0 < pushed[pushed > 0].mean() < 4.0
 
 
 def test_rows_are_cut_exactly_where_something_new_begins(stage):

@@ -273,6 +273,18 @@ def test_what_shall_hold_a_pitch_may_begin_near_it():
     assert np.abs(pitch[~standing]).max() < 0.2
 
 
+def test_bodies_are_pushed_while_they_learn():
+    """With the same noise, only those that were pushed go another way."""
+    speeds = []
+    for pushes in (0.0, 5.0):
+        stage = LowLevelStage(replace(SMALL, simulations=64, pushes_mps=pushes))
+        stage.begin(0)
+        stage.exercise._push(np.random.default_rng(1))
+        speeds.append(stage.simulation.task_state()[:, 3])
+    pushed = np.abs(speeds[1] - speeds[0])
+    assert 0 < (pushed > 0).sum() < 8 and pushed.max() > 1.0
+
+
 def test_hard_commands_give_way_to_a_share_that_remains():
     stage = LowLevelStage(replace(SMALL, hard_commands=0.4, last_hard_commands=0.1, iterations=100, anneal_from=0.5))
     shares = [stage._demand(iteration, no_practice()).hard_share for iteration in (0, 50, 75, 100)]

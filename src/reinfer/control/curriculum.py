@@ -27,6 +27,9 @@ FARTHEST = 6.0
 SPEED_BINS, GOAL_EDGES, KEPT, PRIOR_STEPS, PRIOR_FALLS = 6, (1.0 / 3.0, 1.0, FARTHEST), 0.98, 500.0, 0.5
 _GOAL_BINS = len(GOAL_EDGES)
 
+#: Random pushes per second while learning, where there are any.
+PUSH_HZ = 0.5
+
 #: Kinds of command that are practised, each with the first of its bins and how many it has either way.
 PRACTISED = {VELOCITY: (0, SPEED_BINS), GOAL: (2 * SPEED_BINS, _GOAL_BINS)}
 BINS = 2 * (SPEED_BINS + _GOAL_BINS)
@@ -121,3 +124,10 @@ def starting_speed(rng, commands: Commands, ranges: CommandRange, share: float) 
     any_speed = rng.uniform(-limit, limit, count)
     moving = xp.where(commands.kind == VELOCITY, commanded, any_speed)
     return xp.where(rng.random(count) < share, moving, 0.0)
+
+
+def random_push(rng, count: int, std_mps: float, dt_s: float) -> np.ndarray:
+    """Speeds (m/s) to be added within ``dt_s``, shape (count,), mostly zero: what never stumbles never learns to catch
+    itself, and a gait at its limits stumbles once in a while."""
+    due = rng.random(count) < PUSH_HZ * dt_s
+    return due.__array_namespace__().where(due, std_mps * rng.standard_normal(count), 0.0)

@@ -34,7 +34,8 @@ class Terms(NamedTuple):
     """How episodes go and what they earn: time limit (s); share of episodes that begin at speed; whether speeds are
     judged relative to the target; share of goals that lie farther than a policy can see, so that bodies run at full
     speed for long; share of episodes in which commands change all the time; at which share of the highest promised
-    speed goals are approached from afar; share of episodes of a pitch to hold that begin near it."""
+    speed goals are approached from afar; share of episodes of a pitch to hold that begin near it; standard deviation of
+    random pushes (m/s)."""
 
     episode_s: float
     moving_starts: float
@@ -43,6 +44,7 @@ class Terms(NamedTuple):
     restless: float
     goal_share: float
     posed_starts: float
+    pushes_mps: float
 
 
 class Demand(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands
-from reinfer.control.curriculum import BINS, Practice, no_practice, starting_pitch, starting_speed
+from reinfer.control.curriculum import BINS, Practice, no_practice, random_push, starting_pitch, starting_speed
 from reinfer.control.demands import (
     Demand,
     Progress,
@@ -97,6 +97,7 @@ class DeviceExercise:
             rng, present = Draws(key), self._inputs(live)
             mean = mean_action(learner.networks, learner.moments, present)
             action = mean + jnp.exp(learner.networks.log_std) * rng.standard_normal(mean.shape)
+            live = live._replace(physics=self._push(rng, live.physics))
             live, reward, fallen, tried = self._step(live, jnp.clip(action, -1.0, 1.0), demand)
             next_inputs = self._inputs(live)
             live, cut = self._renewed(rng, live, fallen, demand)
@@ -138,6 +139,13 @@ class DeviceExercise:
     def _command(self, rng: Draws, physics: DeviceState, demand: Demand):
         """Fresh commands for all copies, and their bins."""
         return fresh_commands(rng, self.simulation.task_state(physics)[:, 0], demand, self.ranges, self.terms)
+
+    def _push(self, rng: Draws, physics: DeviceState) -> DeviceState:
+        """``physics`` with some of the copies pushed, at random."""
+        if not self.terms.pushes_mps:
+            return physics
+        speed = random_push(rng, self.num_simulations, self.terms.pushes_mps, self.simulation.control_dt_s)
+        return self.simulation.push(physics, speed)
 
     def _start_moving(self, rng: Draws, physics: DeviceState, commands: Commands, demand: Demand) -> DeviceState:
         """``physics`` with some of the copies at speed, or at a pitch."""

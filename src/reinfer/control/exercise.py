@@ -8,7 +8,7 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands
-from reinfer.control.curriculum import Practice, no_practice, starting_pitch, starting_speed
+from reinfer.control.curriculum import Practice, no_practice, random_push, starting_pitch, starting_speed
 from reinfer.control.demands import (
     Demand,
     Terms,
@@ -66,6 +66,7 @@ class Exercise:
         for step in range(horizon):
             inputs[step] = present
             actions[step] += np.asarray(mean_action(learner.networks, learner.moments, present))
+            self._push(rng)
             rewards[step], terminal[step] = self.step(np.clip(actions[step], -1.0, 1.0))
             present = next_inputs[step] = self.inputs()
             cut[step], present = self.renew(rng, terminal[step] > 0, present)
@@ -122,6 +123,14 @@ class Exercise:
         x = self.simulation.task_state()[ids, 0]
         commands, self.bins[ids] = fresh_commands(rng, x, self.demand, self.ranges, self.terms)
         self.commands.kind[ids], self.commands.target[ids] = commands
+
+    def _push(self, rng) -> None:
+        """Push some of the copies, at random."""
+        if self.terms.pushes_mps:
+            simulation = self.simulation
+            speed = random_push(rng, simulation.num_simulations, self.terms.pushes_mps, simulation.control_dt_s)
+            ids = np.flatnonzero(speed)
+            simulation.push(ids, speed[ids])
 
     def _start_moving(self, rng, ids) -> None:
         """Let some of the copies ``ids`` begin at speed, or at a pitch."""

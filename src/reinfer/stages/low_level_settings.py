@@ -60,6 +60,9 @@ class LowLevelConfig:
     posed_starts: float = setting(
         0.0, "share of episodes of a pitch to hold that begin near it, of planar bodies", low=0.0, high=1.0
     )
+    pushes_mps: float = setting(
+        0.0, "standard deviation of random pushes along x while learning, one in 2 s; 0: none", low=0.0
+    )
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     calibration_rounds: int = setting(0, "how often speeds are measured at the end, and commands corrected", low=0)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
