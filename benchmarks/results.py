@@ -16,6 +16,7 @@ from ablation_section import ablation_lines
 from comparison_section import comparison_lines
 from evaluations import COMMANDS, MULTI, PUBLISHED, RESULTS, ROOT, SEEDS, evaluate, load, missing
 from process_section import process_lines
+from relearned_section import relearned_lines
 from robustness_section import randomisation_lines, robustness_lines
 from scale_page import scale_page
 from speed_section import speed_lines
@@ -37,8 +38,25 @@ def page() -> str:
         "training times by `python benchmarks/train_shipped.py`. Ranges are over five training seeds.",
         "",
     ]
-    parts = (trained, transfers, differences, changes, comparison, ablation, process, all_families, speed)
+    parts = (trained, transfers, relearned, differences, changes, comparison, ablation, process, all_families, speed)
     return "\n".join(head + [line for part in parts for line in part()])
+
+
+def relearned() -> list[str]:
+    """The section on high levels learned on the robots; empty where none were."""
+    if not (RESULTS / "relearned.json").exists():
+        return []
+    found = load("relearned")
+    steps = {part["robot_steps"] for part in found.values()}
+    return [
+        "## A high level relearned on the robot",
+        "",
+        f"`python benchmarks/relearned.py`: corrections of the toy policy's sub-goals, learned in {steps.pop():,}",
+        "control steps of the robot above the frozen encoder, two toy agents per robot, against the toy's policy",
+        "itself: 120 held-out tasks, 24 s each. What its own last episodes did not find better is not used.",
+        "",
+        *relearned_lines(found),
+    ]
 
 
 def differences() -> list[str]:

@@ -53,6 +53,9 @@ class SpeedTracking(Exercise):
         self.age = rng.integers(0, self.episode_steps, count)
         self.commands = Commands(np.full(count, VELOCITY), rng.uniform(*SPEEDS_MPS, count))
 
+    def _push(self, rng) -> None:
+        """Nobody is pushed."""
+
     def observation(self) -> np.ndarray:
         """What policies see, (N, observation_size) float32."""
         features = command_features(self.simulation.task_state(), self.commands, self.ranges)

@@ -106,6 +106,17 @@ def test_time_limits_and_falls_start_over_with_another_speed():
     np.testing.assert_array_equal(fresh, track.inputs())
 
 
+def test_the_low_level_stage_trains_at_the_task():
+    from reinfer.stages.low_level import LowLevelConfig, LowLevelStage
+    from speed_tracking import BODY, SpeedTracking
+
+    stage = LowLevelStage(LowLevelConfig(body=BODY, timing="stock", iterations=1, simulations=8, horizon=4, threads=1))
+    stage.exercise = SpeedTracking(stage.simulation)
+    stage.begin(0)
+    _, metrics = stage.iterate(stage.init(), 0)
+    assert np.isfinite(list(metrics.values())).all() and metrics["reward"] <= 1.0
+
+
 def test_the_clock_stands_still_while_judging(monkeypatch):
     import speed_tracking
     import speed_wallclock
