@@ -14,9 +14,11 @@ from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 from reinfer.runs.files import file_sha256
 from reinfer.runs.loop import fit
 from reinfer.stages import high
-from reinfer.stages.high import PRESETS, HighConfig, HighStage
+from reinfer.stages.high import EPISODES, PRESETS, HighConfig, HighStage
 from reinfer.tasks import make_tasks, reward
 from reinfer.transfer import RelearnedAgent
+
+BODIES = ("half_cheetah", "walker2d")
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +149,15 @@ def test_a_changed_toy_agent_is_not_exported(tmp_path, small):
     with pytest.raises(RunError, match="toy agent changed"):
         stage.export(stage.init(), tmp_path / "model", {})
     assert not (tmp_path / "model").exists()
+
+
+def test_the_budget_makes_about_as_many_episodes_on_every_robot(small):
+    stages = [HighStage(replace(small, body=body, low=None, simulations=None, robot_steps=9_000)) for body in BODIES]
+    assert len({stage.simulations for stage in stages}) > 1, "their control steps differ"
+    assert all(EPISODES <= stage.iterations <= 1.5 * EPISODES for stage in stages)
+    assert all(stage.simulations % 2 == 0 for stage in stages)
+    discounts = [stage.hyper.discount ** (1.0 / stage.control_dt_s) for stage in stages]
+    np.testing.assert_allclose(discounts, np.exp(-1.0 / small.horizon_s), rtol=1e-6)
 
 
 def test_bad_settings_are_refused_before_any_work(tmp_path, small):

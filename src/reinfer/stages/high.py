@@ -38,6 +38,9 @@ from reinfer.transfer.hierarchy import Hierarchy
 from reinfer.transfer.relearned import ACTIONS, Correction, RelearnedAgent, feature_size
 from reinfer.transfer.strides import MAX_STRIDE, SimulationStrides
 
+#: Episodes that the budget is divided into where nothing is said of the copies: enough to learn in between judging.
+EPISODES = 26
+
 
 @dataclass(frozen=True, slots=True)
 class HighConfig:
@@ -52,14 +55,16 @@ class HighConfig:
     )
     seed: int = setting(0, "seed of all randomness", low=0)
     robot_steps: int = setting(200_000, "control steps of the robot, judging included", low=1)
-    simulations: int = setting(32, "copies of the body stepped at once", low=2)
+    simulations: int | None = setting(
+        None, f"copies of the body stepped at once, an even number; None: as many as make {EPISODES} episodes", low=2
+    )
     episode_s: float = setting(12.0, "length of an episode, simulated seconds", low=0.1)
     judging: int = setting(4, "last episodes, in which the correction is judged against the toy's policy", low=1)
     exploration: float = setting(0.3, "standard deviation that the policy starts from and tends to", low=0.01, high=1.0)
     noise_s: float = setting(0.5, "time in which exploration noise forgets, simulated seconds", low=0.0)
     hidden: tuple[int, ...] = setting((128, 128), "widths of policy and critics", low=1)
     temperature: float = setting(1e-3, "weight of the entropy at the start; tuned to the exploration", low=1e-8)
-    discount: float = setting(0.97, "per control step", low=0.0, high=0.9999)
+    horizon_s: float = setting(1.64, "time in which the weight of a reward falls to 1/e, simulated seconds", low=0.01)
     learning_rate: float = setting(5e-4, "of critics and temperature (Adam)", low=1e-8)
     policy_rate: float = setting(0.3, "learning rate of the policy relative to that", low=0.0)
     warm_up: int = setting(5, "first episodes, in which only critics learn", low=0)
@@ -71,7 +76,7 @@ class HighConfig:
 
 PRESETS = {
     "default": HighConfig(),
-    "quick": HighConfig(robot_steps=60_000, simulations=16, judging=2, updates=300),
+    "quick": HighConfig(robot_steps=60_000, judging=2, updates=150),
 }
 
 
@@ -113,18 +118,27 @@ class HighStage:
 
     def __init__(self, config: HighConfig):
         self.config = validate(config)
-        if config.simulations % 2:
+        if config.simulations is not None and config.simulations % 2:
             raise ConfigError(f"simulations: {config.simulations} is not allowed; pairs are judged, it must be even")
         self.body, self.toy, self.low_level, self._parents = load_foundation(config.body, config.toy, config.low)
-        simulation = BatchSimulation(self.body, config.simulations, config.threads)
+        simulation = BatchSimulation(self.body, self._copies(), config.threads)
         self._plan(simulation, self.body.observation_size(simulation.model))
+
+    def _copies(self) -> int:
+        """How many simulations there are, an even number."""
+        config = self.config
+        if config.simulations is not None:
+            return config.simulations
+        steps = EPISODES * round(config.episode_s / self.body.control_dt_s)
+        return max(2, config.robot_steps // (2 * steps) * 2)
 
     def _plan(self, simulation, observation: int) -> None:
         """Fix sizes and budget for ``simulation`` with body observations of length ``observation``."""
         config = self.config
         self.control_dt_s = simulation.control_dt_s
+        self.simulations = simulation.num_simulations
         self.steps = round(config.episode_s / self.control_dt_s)
-        self.steps_per_iteration = self.steps * config.simulations
+        self.steps_per_iteration = self.steps * self.simulations
         self.iterations = config.robot_steps // self.steps_per_iteration
         if self.iterations <= config.judging:
             raise ConfigError(
@@ -135,8 +149,9 @@ class HighStage:
         # Of a normal action with the wished standard deviation, less what squashing takes of it (to second order).
         normal = 0.5 * math.log(2.0 * math.pi * math.e) + math.log(config.exploration)
         entropy = ACTIONS * (normal - config.exploration**2)
+        discount = math.exp(-self.control_dt_s / config.horizon_s)
         self.hyper = Hyperparameters(
-            config.discount, config.target_rate, config.learning_rate, entropy, normalised_critics=True
+            discount, config.target_rate, config.learning_rate, entropy, normalised_critics=True
         )
         agent = ExploringAgent(self.toy, config.toy_steps, self.body.id, self.low_level.ranges, None)
         self.hierarchy = Hierarchy(simulation, self.low_level, agent, self._strides())
@@ -144,7 +159,7 @@ class HighStage:
 
     def _strides(self) -> SimulationStrides:
         """A pair (one of either half of the simulations) has one stride."""
-        own = np.resize(self.config.strides, self.config.simulations // 2)
+        own = np.resize(self.config.strides, self.simulations // 2)
         return SimulationStrides(np.tile(own, 2))
 
     # ---- state
@@ -177,7 +192,7 @@ class HighStage:
         if iteration >= self.iterations - self.config.judging:
             return self._judge(state, iteration)
         config = self.config
-        explores = np.ones(config.simulations, bool)
+        explores = np.ones(self.simulations, bool)
         transitions, error, metrics = self._collect(state, iteration, self.training_tasks(iteration), explores)
         moments = update_moments(state.moments, jnp.asarray(transitions.inputs))
         replay = add_transitions(state.replay, transitions)
@@ -189,7 +204,7 @@ class HighStage:
 
     def _judge(self, state: HighState, iteration: int):
         """Both halves of the simulations play the same tasks, the second one without correction."""
-        half = self.config.simulations // 2
+        half = self.simulations // 2
         tasks = self.training_tasks(iteration)[np.tile(np.arange(half), 2)]
         _, error, metrics = self._collect(state, iteration, tasks, np.zeros(2 * half, bool))
         corrected, toy = error[:half].sum(), error[half:].sum()
@@ -199,19 +214,19 @@ class HighStage:
     def training_tasks(self, iteration: int) -> Tasks:
         """Tasks of one iteration from the body's own distribution; their stream is used nowhere else."""
         key = random.key(self.config.seed, "high-level training tasks", iteration)
-        tasks = self.body.tasks.only(("goal", "velocity")).sample(key, (self.config.simulations,))
+        tasks = self.body.tasks.only(("goal", "velocity")).sample(key, (self.simulations,))
         return Tasks(*map(np.asarray, tasks))
 
     def _collect(self, state: HighState, iteration: int, tasks: Tasks, explores):
         """One episode: (transitions, integrated error of each simulation in s, metrics)."""
         config, hierarchy = self.config, self.hierarchy
-        count = config.simulations
+        count = self.simulations
         rng = random.generator(config.seed, "episode", iteration)
         correlation = math.exp(-self.control_dt_s / config.noise_s) if config.noise_s else 0.0
         noise = correlated_noise(rng, self.steps + 1, count, correlation)
         play = Play(noise, explores, np.arange(count) < count // 2)
         hierarchy.agent.parameters = (self.toy, _correction(state), play)
-        recorder = Recorder(count, config.discount)
+        recorder = Recorder(count, self.hyper.discount)
         error, size, decided = np.zeros(count), 0.0, 0
         hierarchy.start(rng)
         for _ in range(self.steps):
