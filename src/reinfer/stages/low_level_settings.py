@@ -100,7 +100,8 @@ PRESETS = {
     "quick": LowLevelConfig(iterations=250),
     # What rears up must learn to stay before it can learn to get there.
     "multi": LowLevelConfig(kinds=COMMAND_KINDS, iterations=2500, posed_starts=0.5),
-    "walker2d": replace(_LEGGED, body="walker2d"),
+    # Its gaits near the highest speeds trip once in a while: it must know how to catch itself, and faster ones.
+    "walker2d": replace(_LEGGED, body="walker2d", iterations=4000, speed_reserve=1.1, pushes_mps=0.3),
     # A body on one foot gives up on going backwards unless it keeps exploring, speeds grow slowly and what it fails at
     # is not nearly all it is asked for; and it cannot brake where it is faster than anything it was ever asked for.
     "hopper": replace(
