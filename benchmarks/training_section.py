@@ -2,6 +2,9 @@
 
 from evaluations import COMMANDS, MULTI, PUBLISHED, RESULTS, SEEDS, load, missing, spread
 
+#: Trainings of ``reinfer reproduce``, in their order.
+STAGES = ("toy", "low", "stride")
+
 
 def trained() -> list[str]:
     """The sections on the toy and on low levels."""
@@ -113,3 +116,32 @@ def all_families() -> list[str]:
             f"| {100 * part['jump']['peak_relative_error']:.1f} % | {part['fall_rate']:.3f} |"
         )
     return [*lines, ""]
+
+
+def from_nothing() -> list[str]:
+    """The section on how long everything takes from nothing; empty where that was not timed."""
+    if not (RESULTS / "reproduction.json").exists():
+        return []
+    return [
+        "## From nothing",
+        "",
+        "`python benchmarks/reproduction.py`: `reinfer reproduce --body BODY`, one toy agent, in an empty folder and",
+        "without compiled programs: minutes by the clock on two cores, and the figures it ends with. Bar: 30 minutes.",
+        "",
+        "| | toy | low level | stride | evaluation, report | **in all** | settled error, m | speed error | falls |",
+        "|---" * 9 + "|",
+        *(reproduction_row(body, found) for body, found in load("reproduction").items()),
+        "",
+    ]
+
+
+def reproduction_row(body: str, found: dict) -> str:
+    """Minutes of the stages of one robot, and what came of it."""
+    steps, figures = found["steps"], found["figures"]
+    stages = [sum(s for title, s in steps.items() if title.startswith(f"train {part}")) for part in STAGES]
+    minutes = [seconds / 60 for seconds in (*stages, found["seconds"] - sum(stages), found["wall_s"])]
+    *parts, whole = (f"{value:.1f}" for value in minutes)
+    return (
+        f"| {body} | {' | '.join(parts)} | **{whole}** | {figures['position_settled_error_m']:.3f} "
+        f"| {100 * figures['velocity_windowed_error']:.1f} % | {figures['transfer_fall_rate']:.3f} |"
+    )

@@ -54,3 +54,33 @@ def test_the_page_on_scale_stays_where_its_figures_are_not_all_there(pages, monk
     results.write_pages()
     assert scale.read_text() == "measured before" and "not all measured" in capsys.readouterr().err
     assert (tmp_path / "README.md").read_text() == "before table after"
+
+
+def test_the_page_says_what_relearning_changed(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from relearned_section import relearned_lines
+
+    def row(mean_s):
+        error = {"mean": mean_s, "iqm": mean_s, "interval": [mean_s, mean_s]}
+        position, velocity = {"settled_error_m": 0.004}, {"windowed_relative_error": 0.012}
+        return {"integrated_error_s": error, "position": position, "velocity": velocity, "fall_rate": 0.0}
+
+    strides = {"1": {"toy": row(2.0), "relearned": row(1.9)}, "5": {"toy": row(4.0), "relearned": row(4.2)}}
+    text = "\n".join(relearned_lines({"ant": {"agents": 2, "corrects": 1, "strides": strides}}))
+    assert "| ant | 5 | relearned | 4.20 | 4.20 (4.20 to 4.20) | 0.004 | 1.2 % | 0.000 |" in text
+    assert "- ant: integrated error -5.0 % at stride 1, +5.0 % at stride 5; 1 of 2 corrections were kept" in text
+
+
+def test_the_page_tells_minutes_from_nothing(pages, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import training_section
+
+    for module in (pages[0], training_section):
+        monkeypatch.setattr(module, "RESULTS", tmp_path)
+    assert training_section.from_nothing() == []
+    seconds = {"train toy, seed 0": 60.0, "train low": 600.0, "train stride, seed 0": 120.0, "eval low": 30.0}
+    figures = {"position_settled_error_m": 0.01, "velocity_windowed_error": 0.02, "transfer_fall_rate": 0.5}
+    found = {"steps": seconds | {"report": 30.0}, "seconds": 840.0, "wall_s": 900.0, "figures": figures}
+    (tmp_path / "reproduction.json").write_text(json.dumps({"hopper": found}))
+    row = "| hopper | 1.0 | 10.0 | 2.0 | 1.0 | **15.0** | 0.010 | 2.0 % | 0.500 |"
+    assert row in training_section.from_nothing()
