@@ -285,6 +285,20 @@ def test_bodies_are_pushed_while_they_learn():
     assert 0 < (pushed > 0).sum() < 8 and pushed.max() > 1.0
 
 
+def test_commands_may_change_at_once_when_an_episode_is_young():
+    changes = []
+    for first_hz in (0.0, 16.0):
+        stage = LowLevelStage(replace(SMALL, simulations=256, first_changes_hz=first_hz))
+        exercise = stage.exercise
+        stage.begin(0)
+        exercise.change_rate[:] = 0.0
+        exercise.age[:] = np.repeat([1, 20], 128)
+        before = exercise.commands.target.copy()
+        exercise.renew(np.random.default_rng(0), np.zeros(256, bool), exercise.inputs())
+        changes.append((exercise.commands.target != before).reshape(2, 128).mean(-1))
+    assert (changes[0] == 0).all() and changes[1][0] > 0.5 and changes[1][1] == 0
+
+
 def test_hard_commands_give_way_to_a_share_that_remains():
     stage = LowLevelStage(replace(SMALL, hard_commands=0.4, last_hard_commands=0.1, iterations=100, anneal_from=0.5))
     shares = [stage._demand(iteration, no_practice()).hard_share for iteration in (0, 50, 75, 100)]

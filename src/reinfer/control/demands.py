@@ -29,13 +29,16 @@ CRITIC_INPUTS = 2
 #: Command changes per second of restless episodes.
 RESTLESS_HZ = 16.0
 
+#: How long an episode is young: about as long as a higher level takes to find out what its task is.
+YOUNG_S = 0.1
+
 
 class Terms(NamedTuple):
     """How episodes go and what they earn: time limit (s); share of episodes that begin at speed; whether speeds are
     judged relative to the target; share of goals that lie farther than a policy can see, so that bodies run at full
     speed for long; share of episodes in which commands change all the time; at which share of the highest promised
     speed goals are approached from afar; share of episodes of a pitch to hold that begin near it; standard deviation of
-    random pushes (m/s)."""
+    random pushes (m/s); command changes per second while an episode is young."""
 
     episode_s: float
     moving_starts: float
@@ -45,6 +48,7 @@ class Terms(NamedTuple):
     goal_share: float
     posed_starts: float
     pushes_mps: float
+    first_changes_hz: float
 
 
 class Demand(NamedTuple):
@@ -107,6 +111,14 @@ def change_rates(rng, count: int, terms: Terms):
     if terms.restless:
         rate = rate.__array_namespace__().where(rng.random(count) < terms.restless, RESTLESS_HZ, rate)
     return rate
+
+
+def changing(rng, rate, age_s, terms: Terms, dt_s: float):
+    """Which commands change within ``dt_s``, (N,) bool, at ``rate`` (N,) per second in episodes of ``age_s`` (N,)."""
+    xp = age_s.__array_namespace__()
+    if terms.first_changes_hz:
+        rate = xp.where(age_s <= YOUNG_S, xp.maximum(rate, terms.first_changes_hz), rate)
+    return rng.random(len(age_s)) < rate * dt_s
 
 
 def network_inputs(task_state, observation, commands: Commands, progress: Progress, ranges: CommandRange):

@@ -19,6 +19,7 @@ from reinfer.control.demands import (
     Progress,
     Terms,
     change_rates,
+    changing,
     forgotten,
     fresh_commands,
     judged,
@@ -127,8 +128,8 @@ class DeviceExercise:
     def _renewed(self, rng: Draws, live: Live, fallen, demand: Demand):
         """``live`` with what fell or ran out of time reset, and with new commands; and which rows are cut (N,)."""
         over = fallen | (live.age >= self.episode_steps)
-        changing = rng.random(len(over)) < live.change_rate * self.simulation.control_dt_s
-        cut = over | changing
+        dt_s = self.simulation.control_dt_s
+        cut = over | changing(rng, live.change_rate, live.age * dt_s, self.terms, dt_s)
         physics = _where(over, self.simulation.reset(rng, len(over)), live.physics)
         rate = jnp.where(over, change_rates(rng, len(over), self.terms), live.change_rate)
         commands, bins = _where(cut, self._command(rng, physics, demand), (live.commands, live.bins))

@@ -13,6 +13,7 @@ from reinfer.control.demands import (
     Demand,
     Terms,
     change_rates,
+    changing,
     forgotten,
     fresh_commands,
     judged,
@@ -98,8 +99,8 @@ class Exercise:
         Returns which rows are cut (N,), and ``present`` (N, D), the inputs, as they are from here on.
         """
         over = fallen | (self.age >= self.episode_steps)
-        changing = rng.random(len(over)) < self.change_rate * self.simulation.control_dt_s
-        cut = over | changing
+        dt_s = self.simulation.control_dt_s
+        cut = over | changing(rng, self.change_rate, self.age * dt_s, self.terms, dt_s)
         ids = np.flatnonzero(cut)
         if len(ids):
             ended = np.flatnonzero(over)

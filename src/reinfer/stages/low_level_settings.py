@@ -53,6 +53,11 @@ class LowLevelConfig:
         0.8, "speed at which goals are approached from afar, as a share of the highest promised", low=0.1, high=1.0
     )
     restless: float = setting(0.0, "share of episodes in which commands change all the time", low=0.0, high=1.0)
+    first_changes_hz: float = setting(
+        0.0,
+        "command changes per second in the first 0.1 s of an episode, as before a higher level knows its task",
+        low=0.0,
+    )
     first_fall_cost: float = setting(0.0, "taken from the reward of a fall at the start", low=0.0)
     last_fall_cost: float = setting(0.0, "the same at the end, and from when annealing begins", low=0.0)
     final_std: float = setting(0.03, "standard deviation of actions at the end", low=1e-3)
@@ -100,8 +105,9 @@ PRESETS = {
     "quick": LowLevelConfig(iterations=250),
     # What rears up must learn to stay before it can learn to get there.
     "multi": LowLevelConfig(kinds=COMMAND_KINDS, iterations=2500, posed_starts=0.5),
-    # Its gaits near the highest speeds trip once in a while: it must know how to catch itself, and faster ones.
-    "walker2d": replace(_LEGGED, body="walker2d", iterations=4000, speed_reserve=1.1, pushes_mps=0.3),
+    # Its gaits near the highest speeds trip once in a while: it must know how to catch itself, and faster ones. When it
+    # sets off it leans, so that it falls if the first moment was spent on setting off the other way.
+    "walker2d": replace(_LEGGED, body="walker2d", speed_reserve=1.15, pushes_mps=0.3, first_changes_hz=16.0),
     # A body on one foot gives up on going backwards unless it keeps exploring, speeds grow slowly and what it fails at
     # is not nearly all it is asked for; and it cannot brake where it is faster than anything it was ever asked for.
     "hopper": replace(
