@@ -38,7 +38,7 @@ class Terms(NamedTuple):
     judged relative to the target; share of goals that lie farther than a policy can see, so that bodies run at full
     speed for long; share of episodes in which commands change all the time; at which share of the highest promised
     speed goals are approached from afar; share of episodes of a pitch to hold that begin near it; standard deviation of
-    random pushes (m/s); command changes per second while an episode is young."""
+    random pushes (m/s)."""
 
     episode_s: float
     moving_starts: float
@@ -48,18 +48,19 @@ class Terms(NamedTuple):
     goal_share: float
     posed_starts: float
     pushes_mps: float
-    first_changes_hz: float
 
 
 class Demand(NamedTuple):
     """What is asked for at present: commands out of ``ranges``, of which a ``hard_share`` (None: none at all) as
-    ``practice`` has it, up to the speed ``promised`` (m/s); and what a fall costs."""
+    ``practice`` has it, up to the speed ``promised`` (m/s); what a fall costs; and at least how many commands change
+    per second while an episode is young."""
 
     ranges: CommandRange
     promised: float
     hard_share: float | None
     practice: Practice
     fall_cost: float
+    first_changes_hz: float
 
 
 class Progress(NamedTuple):
@@ -113,11 +114,10 @@ def change_rates(rng, count: int, terms: Terms):
     return rate
 
 
-def changing(rng, rate, age_s, terms: Terms, dt_s: float):
+def changing(rng, rate, age_s, demand: Demand, dt_s: float):
     """Which commands change within ``dt_s``, (N,) bool, at ``rate`` (N,) per second in episodes of ``age_s`` (N,)."""
     xp = age_s.__array_namespace__()
-    if terms.first_changes_hz:
-        rate = xp.where(age_s <= YOUNG_S, xp.maximum(rate, terms.first_changes_hz), rate)
+    rate = xp.where(age_s <= YOUNG_S, xp.maximum(rate, demand.first_changes_hz), rate)
     return rng.random(len(age_s)) < rate * dt_s
 
 

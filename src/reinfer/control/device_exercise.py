@@ -129,7 +129,7 @@ class DeviceExercise:
         """``live`` with what fell or ran out of time reset, and with new commands; and which rows are cut (N,)."""
         over = fallen | (live.age >= self.episode_steps)
         dt_s = self.simulation.control_dt_s
-        cut = over | changing(rng, live.change_rate, live.age * dt_s, self.terms, dt_s)
+        cut = over | changing(rng, live.change_rate, live.age * dt_s, demand, dt_s)
         physics = _where(over, self.simulation.reset(rng, len(over)), live.physics)
         rate = jnp.where(over, change_rates(rng, len(over), self.terms), live.change_rate)
         commands, bins = _where(cut, self._command(rng, physics, demand), (live.commands, live.bins))

@@ -100,7 +100,7 @@ class Exercise:
         """
         over = fallen | (self.age >= self.episode_steps)
         dt_s = self.simulation.control_dt_s
-        cut = over | changing(rng, self.change_rate, self.age * dt_s, self.terms, dt_s)
+        cut = over | changing(rng, self.change_rate, self.age * dt_s, self.demand, dt_s)
         ids = np.flatnonzero(cut)
         if len(ids):
             ended = np.flatnonzero(over)

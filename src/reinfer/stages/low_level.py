@@ -195,7 +195,9 @@ class LowLevelStage:
         hard_share = None
         if config.hard_commands or config.last_hard_commands:
             hard_share = config.last_hard_commands + (config.hard_commands - config.last_hard_commands) * left
-        return Demand(asked, asked.speed_mps[1] / config.speed_reserve, hard_share, practice, fall_cost)
+        promised = asked.speed_mps[1] / config.speed_reserve
+        first_changes_hz = config.first_changes_hz if progress >= config.anneal_from else 0.0
+        return Demand(asked, promised, hard_share, practice, fall_cost, first_changes_hz)
 
     # ---- one iteration: collect, update
 

@@ -55,7 +55,7 @@ class LowLevelConfig:
     restless: float = setting(0.0, "share of episodes in which commands change all the time", low=0.0, high=1.0)
     first_changes_hz: float = setting(
         0.0,
-        "command changes per second in the first 0.1 s of an episode, as before a higher level knows its task",
+        "command changes per second in the first 0.1 s of an episode, while a task is inferred, once annealing begins",
         low=0.0,
     )
     first_fall_cost: float = setting(0.0, "taken from the reward of a fall at the start", low=0.0)
