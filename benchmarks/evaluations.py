@@ -53,6 +53,7 @@ COMMANDS = {
     "robustness": "eval robustness --seeds 2 --json",
     "change_toy": "eval change --body toy1d --seeds 3 --compare --json",
     "change_half_cheetah": "eval change --body half_cheetah --seeds 2 --json",
+    "toy2d": "eval toy --model shipped:toy2d/seed0 --json",
     "toy3dof": "eval toy --model shipped:toy3dof/seed0 --json",
     "process": "eval process --body half_cheetah walker2d hopper --steps 1 1x10 5 10 --json",
 }

@@ -20,7 +20,7 @@ from relearned_section import relearned_lines
 from robustness_section import randomisation_lines, robustness_lines
 from scale_page import scale_page
 from speed_section import speed_lines
-from training_section import all_families, from_nothing, trained
+from training_section import all_families, from_nothing, in_the_plane, trained
 from transfer_section import changes, transfers
 
 #: What docs/scale.md rests on.
@@ -38,8 +38,8 @@ def page() -> str:
         "training times by `python benchmarks/train_shipped.py`. Ranges are over five training seeds.",
         "",
     ]
-    parts = [trained, transfers, relearned, differences, changes, comparison, ablation, process, all_families]
-    parts += [from_nothing, speed]
+    parts = [trained, transfers, relearned, differences, changes, comparison, ablation, process]
+    parts += [in_the_plane, all_families, from_nothing, speed]
     return "\n".join(head + [line for part in parts for line in part()])
 
 

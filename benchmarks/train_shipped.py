@@ -30,7 +30,10 @@ def commands() -> dict[str, list[tuple[str, list[str]]]]:
     """Per stage: (place among the shipped models, options of ``reinfer train``)."""
     return {
         "low": [(f"{body}/low", ["low", "--body", body]) for body in BODIES],
-        "toy": [(f"toy/seed{seed}", ["toy", "--seed", str(seed)]) for seed in SEEDS],
+        "toy": [
+            *((f"toy/seed{seed}", ["toy", "--seed", str(seed)]) for seed in SEEDS),
+            ("toy2d/seed0", ["toy", "--body", "toy2d"]),
+        ],
         "stride": [
             (
                 f"{body}/stride/seed{seed}",

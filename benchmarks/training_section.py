@@ -80,6 +80,24 @@ def low_rows() -> list[str]:
     return rows
 
 
+def in_the_plane() -> list[str]:
+    """The section on the toy in the plane."""
+    lines = ["## The point in the plane", ""]
+    if missing("toy2d"):
+        return lines + missing("toy2d")
+    toy = load("toy2d")
+    family, worst = min(toy["return_by_family"].items(), key=lambda item: item[1])
+    return [
+        *lines,
+        f"`reinfer {COMMANDS['toy2d']}`: goals and velocities to the left and right as well, eight families: return",
+        f"{toy['return_mean']:.1f} over {toy['n_tasks']} held-out tasks, worst {worst:.1f} for "
+        f"{family.replace('_', ' ')}; families known after 5 rows: {100 * toy['class_accuracy_by_rows']['5']:.1f} %,",
+        f"relative target error after 10: {100 * toy['target_error_by_rows']['10']:.2f} %; purity of the mixture "
+        f"{toy['purity']:.3f}.",
+        "",
+    ]
+
+
 def all_families() -> list[str]:
     """The section on the toy of three degrees of freedom, the low level above it and tasks of all seven families."""
     lines = ["## All seven families", ""]

@@ -103,8 +103,15 @@ _LEGGED = LowLevelConfig(
 PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
-    # What rears up must learn to stay before it can learn to get there.
-    "multi": LowLevelConfig(kinds=COMMAND_KINDS, iterations=2500, posed_starts=0.5),
+    # What rears up must learn to stay before it can learn to get there; and of four kinds, each is asked for less.
+    "multi": LowLevelConfig(
+        kinds=COMMAND_KINDS,
+        iterations=4000,
+        posed_starts=0.5,
+        hard_commands=0.3,
+        last_hard_commands=0.2,
+        calibration_rounds=4,
+    ),
     # Its gaits near the highest speeds trip once in a while: it must know how to catch itself, and faster ones. When it
     # sets off it leans, so that it falls if the first moment was spent on setting off the other way.
     "walker2d": replace(_LEGGED, body="walker2d", speed_reserve=1.15, pushes_mps=0.3, first_changes_hz=16.0),
