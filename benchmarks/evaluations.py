@@ -55,14 +55,10 @@ COMMANDS = {
     "change_half_cheetah": "eval change --body half_cheetah --seeds 2 --json",
     "toy2d": "eval toy --model shipped:toy2d/seed0 --json",
     "toy3dof": "eval toy --model shipped:toy3dof/seed0 --json",
-    "process": "eval process --body half_cheetah walker2d hopper --steps 1 1x10 5 10 --json",
-}
-#: Commands of a robot that stands and jumps too, left out by default until such models are shipped.
-MULTI = {
     "low_multi": "eval low --body half_cheetah --model shipped:half_cheetah/multi --json",
     "transfer_multi": "eval transfer --body half_cheetah --tasks multi --json",
+    "process": "eval process --body half_cheetah walker2d hopper --steps 1 1x10 5 10 --json",
 }
-COMMANDS |= MULTI
 
 
 def evaluate(names) -> None:
@@ -105,6 +101,12 @@ def up_to(rows: list[dict], speed_mps: float) -> dict:
     }
 
 
+def note(file: Path, name: str, figures: dict) -> None:
+    """Put ``figures`` under ``name`` into the JSON object in ``file``, beside what others put there."""
+    known = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps(known | {name: figures}, indent=1) + "\n")
+
+
 def load(name: str) -> dict:
     """Figures of one command."""
     return json.loads((RESULTS / f"{name}.json").read_text())
@@ -113,7 +115,8 @@ def load(name: str) -> dict:
 def missing(name: str) -> list[str]:
     """What to say in place of figures that there are none of, or that are of models since replaced; else empty."""
     known = load(name).get("models", {}) if (RESULTS / f"{name}.json").exists() else {}
-    if models_behind(COMMANDS[name]).items() <= known.items():
+    present = models_behind(COMMANDS[name])
+    if present and present.items() <= known.items():
         return []
     return [f"Not evaluated with the present models: `reinfer {COMMANDS[name]}`.", ""]
 

@@ -10,29 +10,37 @@ the longer a sub-goal stands. Figures go to ``docs/results/relearned.json``, pag
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ablation import ROOT, reinfer
+from evaluations import note
 from reinfer.bodies import ROBOTS
 from reinfer.runs.directory import RunDirectory, resolve
 from reinfer.runs.models import load_model
+from reinfer.stages.high import HighConfig
 
 RUNS = Path("runs") / "relearned"
 FIGURES = ROOT / "docs" / "results" / "relearned.json"
 SEEDS = range(2)
 STRIDES = (1, 5)
-KEPT = ("position", "velocity", "integrated_error_s", "fall_rate", "command")
+KEPT = ("position", "velocity", "integrated_error_s", "fall_rate", "n_tasks", "episode_s", "command")
 
 
 def relearned(body: str, seed: int) -> str:
     """The run of one high level, trained or resumed where it must be."""
-    name = f"{body}-seed{seed}"
+    name, toy = f"{body}-seed{seed}", f"shipped:toy/seed{seed}"
     run = RUNS / "high" / name
     if not (ROOT / run).exists():
-        words = ("--body", body, "--seed", str(seed), "--toy", f"shipped:toy/seed{seed}")
+        words = ("--body", body, "--seed", str(seed), "--toy", toy)
         reinfer("train", "high", *words, "--runs", str(RUNS), "--name", name, "--no-progress")
     elif RunDirectory.open(ROOT / run).status() != "done":
         reinfer("resume", str(run), "--no-progress")
+    directory = RunDirectory.open(ROOT / run)
+    directory.require_config(replace(HighConfig(), body=body, seed=seed, toy=toy))
+    present = {load_model(resolve(model)).sha256 for model in (toy, f"shipped:{body}/low")}
+    if not present <= {parent["sha256"] for parent in directory.manifest()["parents"]}:
+        sys.exit(f"{run} was learned above models that have been replaced since; remove it")
     return str(run)
 
 
@@ -47,9 +55,10 @@ def contest(body: str, stride: int, *policy: str) -> dict:
 def judge(body: str) -> dict:
     """Figures of one robot."""
     runs = [relearned(body, seed) for seed in SEEDS]
-    models = [load_model(resolve(run)) for run in runs]
+    models = [load_model(ROOT / run / "model") for run in runs]
     policies = {"toy": (), "relearned": ("--policy", "relearned", "--high", *runs)}
     return {
+        "low_sha256": load_model(resolve(f"shipped:{body}/low")).sha256,
         "robot_steps": models[0].config["training"]["robot_steps"],
         "agents": len(models),
         "corrects": sum(bool(model.arrays["trusted"]) for model in models),
@@ -62,8 +71,7 @@ def judge(body: str) -> dict:
 def main(bodies: list[str]) -> None:
     """Judge ``bodies`` and keep what is known of others."""
     for body in bodies:
-        known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-        FIGURES.write_text(json.dumps(known | {body: judge(body)}, indent=1) + "\n")
+        note(FIGURES, body, judge(body))
 
 
 if __name__ == "__main__":

@@ -16,13 +16,17 @@ def relearned_lines(found: dict) -> list[str]:
 
 
 def verdict(body: str, part: dict) -> str:
-    """What relearning changed on one robot."""
+    """What relearning changed on one robot, and what that rests on."""
     changes = []
     for stride, policies in part["strides"].items():
         ours, toy = (policies[name]["integrated_error_s"]["mean"] for name in ("relearned", "toy"))
         changes.append(f"{100 * (ours / toy - 1):+.1f} % at stride {stride}")
-    agents = f"{part['corrects']} of {part['agents']} corrections were kept by their own judgement"
-    return f"- {body}: integrated error {', '.join(changes)}; {agents}."
+    row = part["strides"]["1"]["toy"]
+    basis = f"{part['robot_steps']:,} control steps, {part['agents']} toy agents, {row['n_tasks']} tasks"
+    return (
+        f"- {body}: integrated error relative to the toy's policy {', '.join(changes)} ({basis} of "
+        f"{row['episode_s']:g} s; {part['corrects']} of {part['agents']} corrections in use)."
+    )
 
 
 def _figures(row: dict) -> str:

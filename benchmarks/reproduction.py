@@ -3,16 +3,18 @@
 python benchmarks/reproduction.py [BODY...]     (half_cheetah, walker2d and hopper by default)
 
 Each has a folder of its own below ``runs/reproduction`` in which the command is typed, so that nothing is shared, and
-programs are compiled anew; a finished one is not repeated and an interrupted one goes on. Their summaries go to
-``docs/results/reproduction.json``, pages are written by ``python benchmarks/results.py --pages``.
+programs are compiled anew; a finished one is not repeated. An interrupted one starts over, though the command itself
+would go on: what a kill undid is in no sum. Their summaries go to ``docs/results/reproduction.json``, pages are
+written by ``python benchmarks/results.py --pages``.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
-from evaluations import RESULTS, ROOT
+from evaluations import RESULTS, ROOT, note
 
 BODIES = ("half_cheetah", "walker2d", "hopper")
 FIGURES = RESULTS / "reproduction.json"
@@ -22,10 +24,13 @@ KEPT = ("command", "seconds", "wall_s", "figures")
 def reproduce(body: str) -> dict:
     """The summary of ``reinfer reproduce --body BODY``."""
     folder = ROOT / "runs" / "reproduction" / body
+    written = folder / "runs" / "reproduce" / body / "summary.json"
+    if folder.exists() and not (written.exists() and json.loads(written.read_text())["finished"]):
+        shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     line = [sys.executable, "-m", "reinfer.cli.main", "reproduce", "--body", body, "--no-progress"]
     subprocess.run(line, check=True, cwd=folder, env=os.environ | {"REINFER_COMPILATION_CACHE": "0"})
-    summary = json.loads((folder / "runs" / "reproduce" / body / "summary.json").read_text())
+    summary = json.loads(written.read_text())
     steps = {title: step["seconds"] for title, step in summary["steps"].items()}
     return {key: summary[key] for key in KEPT} | {"steps": steps, "cores": len(os.sched_getaffinity(0))}
 
@@ -33,8 +38,7 @@ def reproduce(body: str) -> dict:
 def main(bodies: list[str]) -> None:
     """Reproduce ``bodies`` and keep what is known of others."""
     for body in bodies:
-        known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-        FIGURES.write_text(json.dumps(known | {body: reproduce(body)}, indent=1) + "\n")
+        note(FIGURES, body, reproduce(body))
 
 
 if __name__ == "__main__":

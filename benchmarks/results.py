@@ -14,7 +14,7 @@ import sys
 
 from ablation_section import ablation_lines
 from comparison_section import comparison_lines
-from evaluations import COMMANDS, MULTI, PUBLISHED, RESULTS, ROOT, SEEDS, evaluate, load, missing
+from evaluations import COMMANDS, PUBLISHED, RESULTS, ROOT, SEEDS, evaluate, load, missing
 from process_section import process_lines
 from relearned_section import relearned_lines
 from robustness_section import randomisation_lines, robustness_lines
@@ -48,13 +48,12 @@ def relearned() -> list[str]:
     if not (RESULTS / "relearned.json").exists():
         return []
     found = load("relearned")
-    steps = {part["robot_steps"] for part in found.values()}
     return [
         "## A high level relearned on the robot",
         "",
-        f"`python benchmarks/relearned.py`: corrections of the toy policy's sub-goals, learned in {steps.pop():,}",
-        "control steps of the robot above the frozen encoder, two toy agents per robot, against the toy's policy",
-        "itself: 120 held-out tasks, 24 s each. What its own last episodes did not find better is not used.",
+        "`python benchmarks/relearned.py`: corrections of the toy policy's sub-goals, learned on the robot above the",
+        "frozen encoder, against the toy's policy itself, by the same held-out tasks. What the last episodes of its",
+        "own training did not find better is not used.",
         "",
         *relearned_lines(found),
     ]
@@ -208,5 +207,5 @@ if __name__ == "__main__":
     if asked != ["--pages"] and not set(asked) <= set(COMMANDS):
         sys.exit(f"{__doc__}\nNAME is one of: {', '.join(COMMANDS)}")
     if asked != ["--pages"]:
-        evaluate(asked or [name for name in COMMANDS if name not in MULTI])
+        evaluate(asked or list(COMMANDS))
     write_pages()

@@ -1,6 +1,6 @@
 """The parts of docs/results.md on what is trained: the toys, and the low levels of robots."""
 
-from evaluations import COMMANDS, MULTI, PUBLISHED, RESULTS, SEEDS, load, missing, spread
+from evaluations import COMMANDS, PUBLISHED, RESULTS, SEEDS, load, missing, spread
 
 #: Trainings of ``reinfer reproduce``, in their order.
 STAGES = ("toy", "low", "stride")
@@ -101,8 +101,9 @@ def in_the_plane() -> list[str]:
 def all_families() -> list[str]:
     """The section on the toy of three degrees of freedom, the low level above it and tasks of all seven families."""
     lines = ["## All seven families", ""]
+    on_the_robot = [*missing("low_multi"), *missing("transfer_multi")]
     if missing("toy3dof"):
-        return lines + missing("toy3dof")
+        return [*lines, *missing("toy3dof"), *on_the_robot]
     toy = load("toy3dof")
     lines += [
         f"`reinfer {COMMANDS['toy3dof']}`: return {toy['return_mean']:.1f} over {toy['n_tasks']} held-out tasks",
@@ -110,16 +111,16 @@ def all_families() -> list[str]:
         f"{100 * toy['class_accuracy_by_rows']['10']:.1f} %.",
         "",
     ]
-    if missing("low_multi") or missing("transfer_multi"):
-        return [*lines, *missing("low_multi"), *missing("transfer_multi")]
+    if on_the_robot:
+        return [*lines, *on_the_robot]
     low, contest = load("low_multi"), load("transfer_multi")
     lines += [
-        f"`reinfer {MULTI['low_multi']}`: goals {low['goal_error_m']:.4f} m, speeds "
+        f"`reinfer {COMMANDS['low_multi']}`: goals {low['goal_error_m']:.4f} m, speeds "
         f"{100 * low['speed_error_windowed']:.1f} %, stands {low['stand_error_rad']:.3f} rad,",
         f"highest |vz| of a second {100 * low['jump_peak_error']:.1f} % off (mean |vz| {low['jump_mean_ratio']:.2f} of "
         f"the target), falls {100 * low['fall_rate']:.1f} %.",
         "",
-        f"`reinfer {MULTI['transfer_multi']}`: families known after 10 rows: "
+        f"`reinfer {COMMANDS['transfer_multi']}`: families known after 10 rows: "
         f"{100 * contest['class_accuracy_by_rows']['10']:.1f} %.",
         "",
         "| | position, m | velocity | stand, rad | jump, peak of \\|vz\\| | falls |",
@@ -144,10 +145,11 @@ def from_nothing() -> list[str]:
         "## From nothing",
         "",
         "`python benchmarks/reproduction.py`: `reinfer reproduce --body BODY`, one toy agent, in an empty folder and",
-        "without compiled programs: minutes by the clock on two cores, and the figures it ends with. Bar: 30 minutes.",
+        "without compiled programs: minutes that the stages count themselves, all of it by the clock (bar: 30 minutes",
+        "on two cores), and the figures it ends with.",
         "",
-        "| | toy | low level | stride | evaluation, report | **in all** | settled error, m | speed error | falls |",
-        "|---" * 9 + "|",
+        "| | cores | toy | low level | stride | evaluation | **in all** | settled error, m | speed error | falls |",
+        "|---" * 10 + "|",
         *(reproduction_row(body, found) for body, found in load("reproduction").items()),
         "",
     ]
@@ -160,6 +162,6 @@ def reproduction_row(body: str, found: dict) -> str:
     minutes = [seconds / 60 for seconds in (*stages, found["seconds"] - sum(stages), found["wall_s"])]
     *parts, whole = (f"{value:.1f}" for value in minutes)
     return (
-        f"| {body} | {' | '.join(parts)} | **{whole}** | {figures['position_settled_error_m']:.3f} "
+        f"| {body} | {found['cores']} | {' | '.join(parts)} | **{whole}** | {figures['position_settled_error_m']:.3f} "
         f"| {100 * figures['velocity_windowed_error']:.1f} % | {figures['transfer_fall_rate']:.3f} |"
     )

@@ -14,8 +14,9 @@ def pages(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import evaluations
     import results
+    import training_section
 
-    for module in (evaluations, results):
+    for module in (evaluations, results, training_section):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     return evaluations, results
 
@@ -30,6 +31,28 @@ def test_figures_are_of_the_present_models_or_missing(pages, tmp_path):
     for found, told in ((models, False), ({"walker2d/low": "0" * 64}, True), ({}, True), (None, True)):
         file.write_text(json.dumps({} if found is None else {"models": found}))
         assert bool(evaluations.missing("low_walker2d")) is told
+
+
+def test_an_empty_page_says_what_is_missing(pages):
+    evaluations, results = pages
+    text = results.page()
+    untold = {name for name, command in evaluations.COMMANDS.items() if f"`reinfer {command}`" not in text}
+    assert untold == {"low", "low_walker2d", "low_hopper", "low_ant"}, "which are rows of a table"
+    assert text.count("| not evaluated with the present model |") == 4
+
+
+def test_figures_of_a_model_that_is_not_shipped_are_missing(pages, monkeypatch):
+    evaluations, _ = pages
+    monkeypatch.setitem(evaluations.COMMANDS, "unborn", "eval toy --model shipped:toy/seed99 --json")
+    assert evaluations.missing("unborn")
+
+
+def test_what_is_judged_is_made_by_the_command_that_ships(pages):
+    from train_shipped import commands
+
+    made = {place for places in commands().values() for place, _ in places}
+    behind = {place for command in pages[0].COMMANDS.values() for place in pages[0].models_behind(command)}
+    assert behind <= made and "walker2d/low" in behind
 
 
 def test_models_are_those_a_command_may_play_with(pages):
@@ -63,24 +86,23 @@ def test_the_page_says_what_relearning_changed(monkeypatch):
     def row(mean_s):
         error = {"mean": mean_s, "iqm": mean_s, "interval": [mean_s, mean_s]}
         position, velocity = {"settled_error_m": 0.004}, {"windowed_relative_error": 0.012}
-        return {"integrated_error_s": error, "position": position, "velocity": velocity, "fall_rate": 0.0}
+        figures = {"integrated_error_s": error, "position": position, "velocity": velocity, "fall_rate": 0.0}
+        return figures | {"n_tasks": 120, "episode_s": 24.0}
 
     strides = {"1": {"toy": row(2.0), "relearned": row(1.9)}, "5": {"toy": row(4.0), "relearned": row(4.2)}}
-    text = "\n".join(relearned_lines({"ant": {"agents": 2, "corrects": 1, "strides": strides}}))
+    text = "\n".join(relearned_lines({"ant": {"agents": 2, "corrects": 1, "robot_steps": 900, "strides": strides}}))
     assert "| ant | 5 | relearned | 4.20 | 4.20 (4.20 to 4.20) | 0.004 | 1.2 % | 0.000 |" in text
-    assert "- ant: integrated error -5.0 % at stride 1, +5.0 % at stride 5; 1 of 2 corrections were kept" in text
+    assert "- ant: integrated error relative to the toy's policy -5.0 % at stride 1, +5.0 % at stride 5 (900 " in text
+    assert "2 toy agents, 120 tasks of 24 s; 1 of 2 corrections in use)" in text
 
 
-def test_the_page_tells_minutes_from_nothing(pages, monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+def test_the_page_tells_minutes_from_nothing(pages, tmp_path):
     import training_section
 
-    for module in (pages[0], training_section):
-        monkeypatch.setattr(module, "RESULTS", tmp_path)
     assert training_section.from_nothing() == []
     seconds = {"train toy, seed 0": 60.0, "train low": 600.0, "train stride, seed 0": 120.0, "eval low": 30.0}
     figures = {"position_settled_error_m": 0.01, "velocity_windowed_error": 0.02, "transfer_fall_rate": 0.5}
-    found = {"steps": seconds | {"report": 30.0}, "seconds": 840.0, "wall_s": 900.0, "figures": figures}
+    found = {"steps": seconds | {"report": 30.0}, "seconds": 840.0, "wall_s": 900.0, "figures": figures, "cores": 2}
     (tmp_path / "reproduction.json").write_text(json.dumps({"hopper": found}))
-    row = "| hopper | 1.0 | 10.0 | 2.0 | 1.0 | **15.0** | 0.010 | 2.0 % | 0.500 |"
+    row = "| hopper | 2 | 1.0 | 10.0 | 2.0 | 1.0 | **15.0** | 0.010 | 2.0 % | 0.500 |"
     assert row in training_section.from_nothing()

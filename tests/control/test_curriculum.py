@@ -16,7 +16,7 @@ from reinfer.control.curriculum import (
     no_practice,
     practised,
     ramped,
-    random_push,
+    random_pushes,
     starting_pitch,
     starting_speed,
 )
@@ -53,7 +53,7 @@ def test_bodies_start_towards_what_they_are_asked_for():
 
 
 def test_pushes_are_rare_and_of_the_size_asked_for():
-    speed = random_push(np.random.default_rng(0), 200_000, std_mps=0.4, dt_s=0.02)
+    speed = random_pushes(np.random.default_rng(0), 200_000, std_mps=0.4, dt_s=0.02)
     pushed = speed[speed != 0]
     assert len(pushed) / len(speed) == pytest.approx(0.02 * PUSH_HZ, rel=0.1)
     assert pushed.std() == pytest.approx(0.4, rel=0.1) and abs(pushed.mean()) < 0.05

@@ -84,4 +84,6 @@ def _usage() -> str:
 
 
 if __name__ == "__main__":
+    # Records name the command that does the same, not this file.
+    sys.argv[0] = "reinfer"
     sys.exit(main())

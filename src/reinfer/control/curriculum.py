@@ -126,8 +126,8 @@ def starting_speed(rng, commands: Commands, ranges: CommandRange, share: float) 
     return xp.where(rng.random(count) < share, moving, 0.0)
 
 
-def random_push(rng, count: int, std_mps: float, dt_s: float) -> np.ndarray:
-    """Speeds (m/s) to be added within ``dt_s``, shape (count,), mostly zero: what never stumbles never learns to catch
-    itself, and a gait at its limits stumbles once in a while."""
+def random_pushes(rng, count: int, std_mps: float, dt_s: float) -> np.ndarray:
+    """Speeds (m/s) to be added before a control step of ``dt_s``, shape (count,), mostly zero: a gait at its limits
+    stumbles once in a while, and what never stumbles never learns to catch itself."""
     due = rng.random(count) < PUSH_HZ * dt_s
     return due.__array_namespace__().where(due, std_mps * rng.standard_normal(count), 0.0)

@@ -117,7 +117,8 @@ def change_rates(rng, count: int, terms: Terms):
 def changing(rng, rate, age_s, demand: Demand, dt_s: float):
     """Which commands change within ``dt_s``, (N,) bool, at ``rate`` (N,) per second in episodes of ``age_s`` (N,)."""
     xp = age_s.__array_namespace__()
-    rate = xp.where(age_s <= YOUNG_S, xp.maximum(rate, demand.first_changes_hz), rate)
+    # Half a step more, lest rounding decides.
+    rate = xp.where(age_s < YOUNG_S + 0.5 * dt_s, xp.maximum(rate, demand.first_changes_hz), rate)
     return rng.random(len(age_s)) < rate * dt_s
 
 

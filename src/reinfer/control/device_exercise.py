@@ -13,7 +13,7 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands
-from reinfer.control.curriculum import BINS, Practice, no_practice, random_push, starting_pitch, starting_speed
+from reinfer.control.curriculum import BINS, Practice, no_practice, random_pushes, starting_pitch, starting_speed
 from reinfer.control.demands import (
     Demand,
     Progress,
@@ -145,7 +145,7 @@ class DeviceExercise:
         """``physics`` with some of the copies pushed, at random."""
         if not self.terms.pushes_mps:
             return physics
-        speed = random_push(rng, self.num_simulations, self.terms.pushes_mps, self.simulation.control_dt_s)
+        speed = random_pushes(rng, self.num_simulations, self.terms.pushes_mps, self.simulation.control_dt_s)
         return self.simulation.push(physics, speed)
 
     def _start_moving(self, rng: Draws, physics: DeviceState, commands: Commands, demand: Demand) -> DeviceState:

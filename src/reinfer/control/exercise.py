@@ -8,7 +8,7 @@ import numpy as np
 
 from reinfer.bodies import CommandRange
 from reinfer.control.commands import Commands
-from reinfer.control.curriculum import Practice, no_practice, random_push, starting_pitch, starting_speed
+from reinfer.control.curriculum import Practice, no_practice, random_pushes, starting_pitch, starting_speed
 from reinfer.control.demands import (
     Demand,
     Terms,
@@ -129,7 +129,7 @@ class Exercise:
         """Push some of the copies, at random."""
         if self.terms.pushes_mps:
             simulation = self.simulation
-            speed = random_push(rng, simulation.num_simulations, self.terms.pushes_mps, simulation.control_dt_s)
+            speed = random_pushes(rng, simulation.num_simulations, self.terms.pushes_mps, simulation.control_dt_s)
             ids = np.flatnonzero(speed)
             simulation.push(ids, speed[ids])
 

@@ -38,7 +38,8 @@ from reinfer.transfer.hierarchy import Hierarchy
 from reinfer.transfer.relearned import ACTIONS, Correction, RelearnedAgent, feature_size
 from reinfer.transfer.strides import MAX_STRIDE, SimulationStrides
 
-#: Episodes that the budget is divided into where nothing is said of the copies: enough to learn in between judging.
+#: About so many episodes are played where nothing is said of the copies: learning needs many, however short the control
+#: steps of a robot are.
 EPISODES = 26
 
 
@@ -56,7 +57,9 @@ class HighConfig:
     seed: int = setting(0, "seed of all randomness", low=0)
     robot_steps: int = setting(200_000, "control steps of the robot, judging included", low=1)
     simulations: int | None = setting(
-        None, f"copies of the body stepped at once, an even number; None: as many as make {EPISODES} episodes", low=2
+        None,
+        f"copies of the body stepped at once, even; None: as many as make about {EPISODES} episodes",
+        low=2,
     )
     episode_s: float = setting(12.0, "length of an episode, simulated seconds", low=0.1)
     judging: int = setting(4, "last episodes, in which the correction is judged against the toy's policy", low=1)
@@ -125,12 +128,12 @@ class HighStage:
         self._plan(simulation, self.body.observation_size(simulation.model))
 
     def _copies(self) -> int:
-        """How many simulations there are, an even number."""
+        """How many simulations there are, an even number; a pair for every stride at least, unless it was said."""
         config = self.config
         if config.simulations is not None:
             return config.simulations
         steps = EPISODES * round(config.episode_s / self.body.control_dt_s)
-        return max(2, config.robot_steps // (2 * steps) * 2)
+        return 2 * max(len(config.strides), config.robot_steps // (2 * steps))
 
     def _plan(self, simulation, observation: int) -> None:
         """Fix sizes and budget for ``simulation`` with body observations of length ``observation``."""
@@ -142,7 +145,7 @@ class HighStage:
         self.iterations = config.robot_steps // self.steps_per_iteration
         if self.iterations <= config.judging:
             raise ConfigError(
-                f"robot_steps: {config.robot_steps} is not allowed; an episode of all simulations takes"
+                f"robot_steps: {config.robot_steps} is not allowed; an episode of {self.simulations} simulations takes"
                 f" {self.steps_per_iteration} and there must be more than judging = {config.judging} of them"
             )
         self.features = feature_size(observation)

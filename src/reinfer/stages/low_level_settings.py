@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 from reinfer.bodies import ALLOWED
 from reinfer.control.commands import COMMAND_KINDS
+from reinfer.control.curriculum import PUSH_HZ
+from reinfer.control.demands import YOUNG_S
 from reinfer.runs.config import setting
 
 #: Copies of the body that keep a device busy, unless a run says how many.
@@ -55,7 +57,8 @@ class LowLevelConfig:
     restless: float = setting(0.0, "share of episodes in which commands change all the time", low=0.0, high=1.0)
     first_changes_hz: float = setting(
         0.0,
-        "command changes per second in the first 0.1 s of an episode, while a task is inferred, once annealing begins",
+        f"least command changes per second in the first {YOUNG_S:g} s of episodes, once annealing begins: as by one "
+        "who does not know the task yet",
         low=0.0,
     )
     first_fall_cost: float = setting(0.0, "taken from the reward of a fall at the start", low=0.0)
@@ -66,7 +69,7 @@ class LowLevelConfig:
         0.0, "share of episodes of a pitch to hold that begin near it, of planar bodies", low=0.0, high=1.0
     )
     pushes_mps: float = setting(
-        0.0, "standard deviation of random pushes along x while learning, one in 2 s; 0: none", low=0.0
+        0.0, f"standard deviation of random pushes along x while learning, {PUSH_HZ:g} per second; 0: none", low=0.0
     )
     episode_s: float = setting(12.0, "time limit of a training episode, simulated seconds", low=0.1)
     calibration_rounds: int = setting(0, "how often speeds are measured at the end, and commands corrected", low=0)
@@ -103,7 +106,8 @@ _LEGGED = LowLevelConfig(
 PRESETS = {
     "default": LowLevelConfig(),
     "quick": LowLevelConfig(iterations=250),
-    # What rears up must learn to stay before it can learn to get there; and of four kinds, each is asked for less.
+    # What rears up must learn to stay before it can learn to get there. Of four kinds each is practised less often, so
+    # it takes longer, and the highest speeds, at which it turns over, need their share.
     "multi": LowLevelConfig(
         kinds=COMMAND_KINDS,
         iterations=4000,
@@ -112,8 +116,8 @@ PRESETS = {
         last_hard_commands=0.2,
         calibration_rounds=4,
     ),
-    # Its gaits near the highest speeds trip once in a while: it must know how to catch itself, and faster ones. When it
-    # sets off it leans, so that it falls if the first moment was spent on setting off the other way.
+    # It trips once in a while near the highest speeds: it must learn to catch itself, and to run faster than promised.
+    # It sets off leaning, and falls if the first moment was spent on setting off the other way.
     "walker2d": replace(_LEGGED, body="walker2d", speed_reserve=1.15, pushes_mps=0.3, first_changes_hz=16.0),
     # A body on one foot gives up on going backwards unless it keeps exploring, speeds grow slowly and what it fails at
     # is not nearly all it is asked for; and it cannot brake where it is faster than anything it was ever asked for.

@@ -31,7 +31,8 @@ def runs(evidence: Evidence) -> str:
     return page.section(
         "What was run",
         page.table(head, rows),
-        page.command(*(" ".join(run["sessions"][0]["argv"]) for run in evidence.runs)),
+        # One command may have made several.
+        page.command(*dict.fromkeys(" ".join(run["sessions"][0]["argv"]) for run in evidence.runs)),
     )
 
 
