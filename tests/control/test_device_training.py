@@ -2,14 +2,17 @@
 
 import csv
 from dataclasses import replace
+from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from puck import write_puck
 
 from reinfer.control import curriculum, device_exercise
 from reinfer.control.commands import Commands
+from reinfer.control.demands import changing
 from reinfer.control.following import follow
 from reinfer.control.low_level_policy import LowLevelPolicy
 from reinfer.runs import random
@@ -91,6 +94,21 @@ def test_copies_are_pushed_at_random(stage, monkeypatch):
     monkeypatch.setattr(curriculum, "PUSH_HZ", 0.5 / exercise.simulation.control_dt_s)
     pushed = np.abs(np.array(exercise._push(draws, before).qvel) - np.array(before.qvel)).max(-1)
     assert 0.3 < (pushed > 0).mean() < 0.7 and 1.0 < pushed[pushed > 0].mean() < 4.0
+
+
+def test_every_step_of_a_rollout_may_push(stage, monkeypatch):
+    state, exercise, seen = begun(stage), stage.exercise, []
+    monkeypatch.setattr(exercise, "_push", lambda rng, physics: seen.append(physics) or physics)
+    given = (state.learner, exercise.live, exercise.demand, random.key(0, "rollout"))
+    jax.eval_shape(partial(exercise._roll_out, horizon=2), *given)
+    assert len(seen) == 1, "once in the step that is compiled"
+
+
+def test_commands_of_young_episodes_change_more_often(stage):
+    demand = stage._demand(60, begun(stage).practice)._replace(first_changes_hz=16.0)
+    age_s = jnp.repeat(jnp.array([0.1, 0.2]), 4000)
+    cut = changing(Draws(random.key(0, "changes")), np.zeros(8000), age_s, demand, 0.02)
+    np.testing.assert_allclose(np.asarray(cut).reshape(2, 4000).mean(-1), [0.32, 0.0], atol=0.03)
 
 
 def test_rows_are_cut_exactly_where_something_new_begins(stage):

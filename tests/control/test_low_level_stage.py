@@ -10,7 +10,7 @@ import pytest
 from reinfer.bodies import HALF_CHEETAH, ROBOTS, CommandRange, robot
 from reinfer.control import low_level_policy
 from reinfer.control.commands import COMMAND_KINDS, Commands, restrict
-from reinfer.control.curriculum import no_practice
+from reinfer.control.curriculum import PUSH_HZ, no_practice
 from reinfer.control.demands import input_mirror, judged, no_progress
 from reinfer.control.equivariance import reflect
 from reinfer.control.following import follow
@@ -273,16 +273,17 @@ def test_what_shall_hold_a_pitch_may_begin_near_it():
     assert np.abs(pitch[~standing]).max() < 0.2
 
 
-def test_bodies_are_pushed_while_they_learn():
-    """With the same noise, only those that were pushed go another way."""
-    speeds = []
-    for pushes in (0.0, 5.0):
-        stage = LowLevelStage(replace(SMALL, simulations=64, pushes_mps=pushes))
-        stage.begin(0)
-        stage.exercise._push(np.random.default_rng(1))
-        speeds.append(stage.simulation.task_state()[:, 3])
-    pushed = np.abs(speeds[1] - speeds[0])
-    assert 0 < (pushed > 0).sum() < 8 and pushed.max() > 1.0
+@pytest.mark.parametrize("std_mps", [0.0, 3.0])
+def test_bodies_are_pushed_while_they_learn(std_mps, monkeypatch):
+    stage = LowLevelStage(replace(SMALL, simulations=64, horizon=32, pushes_mps=std_mps))
+    stage.begin(0)
+    pushed, push = [], stage.simulation.push
+    monkeypatch.setattr(stage.simulation, "push", lambda ids, speed: (pushed.extend(speed), push(ids, speed)))
+    stage.exercise.collect(stage.init().learner, stage.config.horizon, 0, 0)
+    expected = PUSH_HZ * stage.simulation.control_dt_s * 64 * 32 * (std_mps > 0)
+    assert 0.5 * expected <= len(pushed) <= 1.5 * expected
+    if pushed:
+        assert 0.7 * std_mps < np.std(pushed) < 1.3 * std_mps
 
 
 def test_commands_may_change_at_once_when_an_episode_is_young():

@@ -160,6 +160,11 @@ def test_the_budget_makes_about_as_many_episodes_on_every_robot(small):
     np.testing.assert_allclose(discounts, np.exp(-1.0 / small.horizon_s), rtol=1e-6)
 
 
+def test_every_stride_has_its_pair_however_small_the_budget(small):
+    stage = HighStage(replace(small, body="walker2d", low=None, simulations=None, robot_steps=60_000, episode_s=12.0))
+    assert set(stage._strides().lengths) == set(small.strides)
+
+
 def test_bad_settings_are_refused_before_any_work(tmp_path, small):
     for change, error, message in (
         ({"body": "unicorn"}, ConfigError, "body: 'unicorn' .*half_cheetah"),
