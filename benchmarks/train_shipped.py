@@ -32,7 +32,7 @@ def commands() -> dict[str, list[tuple[str, list[str]]]]:
         "low": [(f"{body}/low", ["low", "--body", body]) for body in BODIES],
         "toy": [
             *((f"toy/seed{seed}", ["toy", "--seed", str(seed)]) for seed in SEEDS),
-            ("toy2d/seed0", ["toy", "--body", "toy2d"]),
+            ("toy2d/seed0", ["toy", "--preset", "toy2d"]),
         ],
         "stride": [
             (

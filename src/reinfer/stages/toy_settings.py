@@ -70,5 +70,7 @@ PRESETS = {
         behaviour_episodes=64,
         mixture_points=2048,
     ),
+    # More families take longer to tell apart.
+    "toy2d": ToyConfig(body="toy2d", iterations=56),
     "toy3dof": ToyConfig(body="toy3dof", iterations=56),
 }
