@@ -57,6 +57,17 @@ def reinfer(*arguments: str) -> str:
     return subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
 
 
+def trained_run(run: Path, *words: str) -> RunDirectory:
+    """The finished run ``run``, a path RUNS/STAGE/NAME: made by ``reinfer train STAGE`` with the options ``words``,
+    resumed where it was interrupted, left alone where it is done."""
+    if not (ROOT / run).exists():
+        place = ("--runs", str(run.parents[1]), "--name", run.name, "--no-progress")
+        reinfer("train", run.parent.name, *words, *place)
+    elif RunDirectory.open(ROOT / run).status() != "done":
+        reinfer("resume", str(run), "--no-progress")
+    return RunDirectory.open(ROOT / run)
+
+
 def flags(settings: dict) -> list[str]:
     """Settings as options."""
     words = []
@@ -72,10 +83,7 @@ def training(name: str, run: Path) -> None:
     spent = json.loads(cost.read_text()) if cost.exists() else {"seconds": 0.0, "cpu_seconds": 0.0}
     began, used = time.monotonic(), _processor_seconds()
     try:
-        if not (ROOT / run).exists():
-            reinfer("train", "toy", *flags(VARIANTS[name]), "--runs", str(RUNS), "--name", name, "--no-progress")
-        else:
-            reinfer("resume", str(run), "--no-progress")
+        trained_run(run, *flags(VARIANTS[name]))
     finally:
         spent["seconds"] += time.monotonic() - began
         spent["cpu_seconds"] += _processor_seconds() - used

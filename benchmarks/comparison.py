@@ -13,7 +13,7 @@ import json
 import time
 from pathlib import Path
 
-from ablation import ROOT, reinfer
+from ablation import ROOT, reinfer, trained_run
 from reinfer.runs.directory import RunDirectory
 
 BENCHMARKS = ("cheetah-vel", "standard")
@@ -36,11 +36,7 @@ def train(benchmark: str, algorithm: str, seed: int) -> None:
     cost = ROOT / f"{run}.cost.json"
     spent, began = json.loads(cost.read_text())["seconds"] if cost.exists() else 0.0, time.monotonic()
     try:
-        if (ROOT / run).exists():
-            reinfer("resume", str(run), "--no-progress")
-        else:
-            words = ("--algo", algorithm, "--tasks", benchmark, "--seed", str(seed), "--name", run.name)
-            reinfer("train", "scratch", *words, "--no-progress")
+        trained_run(run, "--algo", algorithm, "--tasks", benchmark, "--seed", str(seed))
     finally:
         cost.parent.mkdir(parents=True, exist_ok=True)
         cost.write_text(json.dumps({"seconds": spent + time.monotonic() - began}) + "\n")
@@ -48,11 +44,7 @@ def train(benchmark: str, algorithm: str, seed: int) -> None:
 
 def relearn(seed: int) -> None:
     """Learn corrections of the sub-goals of toy agent ``seed`` on the robot, unless that was done."""
-    run = Path("runs") / "high" / f"comparison-seed{seed}"
-    if not (ROOT / run).exists():
-        reinfer("train", "high", "--toy", f"shipped:toy/seed{seed}", "--name", run.name, "--no-progress")
-    elif RunDirectory.open(ROOT / run).status() != "done":
-        reinfer("resume", str(run), "--no-progress")
+    trained_run(Path("runs") / "high" / f"comparison-seed{seed}", "--toy", f"shipped:toy/seed{seed}")
 
 
 def compare(benchmark: str) -> None:

@@ -101,10 +101,17 @@ def up_to(rows: list[dict], speed_mps: float) -> dict:
     }
 
 
-def note(file: Path, name: str, figures: dict) -> None:
-    """Put ``figures`` under ``name`` into the JSON object in ``file``, beside what others put there."""
-    known = json.loads(file.read_text()) if file.exists() else {}
-    file.write_text(json.dumps(known | {name: figures}, indent=1) + "\n")
+def note_each(bodies, figures_of, file: Path, usage: str) -> None:
+    """The command line of a benchmark of robots: puts ``figures_of(body)`` of those named, by default of all
+    ``bodies``, into the JSON object in ``file``, beside what is known of others. Exits with ``usage`` on an
+    unknown name."""
+    asked = sys.argv[1:]
+    if not set(asked) <= set(bodies):
+        sys.exit(f"{usage}\nBODY is one of: {', '.join(bodies)}")
+    for body in asked or bodies:
+        figures = figures_of(body)
+        known = json.loads(file.read_text()) if file.exists() else {}
+        file.write_text(json.dumps(known | {body: figures}, indent=1) + "\n")
 
 
 def load(name: str) -> dict:

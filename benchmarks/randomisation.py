@@ -9,16 +9,15 @@ The toys with all of it are the shipped ones; the others are trained here with t
 
 import dataclasses
 import json
-import subprocess
 import sys
 from pathlib import Path
 
+from ablation import ROOT, flags, reinfer, trained_run
 from reinfer.runs.config import differences, to_dict
-from reinfer.runs.directory import RunDirectory, resolve
+from reinfer.runs.directory import resolve
 from reinfer.runs.models import load_model
 from reinfer.stages.toy import PRESETS, ToyConfig
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNS = Path("runs") / "randomisation"
 FIGURES = ROOT / "docs" / "results" / "randomisation.json"
 SEEDS = 2
@@ -34,13 +33,6 @@ VARIANTS = {
 }
 
 
-def reinfer(*arguments: str) -> str:
-    """What a command prints."""
-    print("reinfer", *arguments, flush=True)
-    line = [sys.executable, "-m", "reinfer.cli.main", *arguments]
-    return subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
-
-
 def toy(variant: str, seed: int) -> str:
     """A reference to the trained toy, trained or resumed where it must be. Exits if the shipped one is not as said."""
     settings = VARIANTS[variant]
@@ -52,14 +44,9 @@ def toy(variant: str, seed: int) -> str:
         if other:
             sys.exit(f"{reference} was not trained with the default settings: {'; '.join(other)}")
         return reference
-    name = f"{variant.replace(' ', '-')}-seed{seed}"
-    run = RUNS / "toy" / name
-    if not (ROOT / run).exists():
-        flags = [word for key, value in settings.items() for word in (f"--{key.replace('_', '-')}", str(value))]
-        reinfer("train", "toy", "--seed", str(seed), *flags, "--runs", str(RUNS), "--name", name, "--no-progress")
-    elif RunDirectory.open(ROOT / run).status() != "done":
-        reinfer("resume", str(run), "--no-progress")
-    RunDirectory.open(ROOT / run).require_config(dataclasses.replace(ToyConfig(), seed=seed, **settings))
+    run = RUNS / "toy" / f"{variant.replace(' ', '-')}-seed{seed}"
+    directory = trained_run(run, "--seed", str(seed), *flags(settings))
+    directory.require_config(dataclasses.replace(ToyConfig(), seed=seed, **settings))
     return str(run)
 
 

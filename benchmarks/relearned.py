@@ -1,6 +1,6 @@
 """What relearning the high level on a robot gains: corrections learned on every body, judged beside the toy's policy.
 
-python benchmarks/relearned.py [BODY...]     (all robots by default; about 10 minutes each on 2 cores)
+python benchmarks/relearned.py [BODY...]     (all robots by default; about 6 minutes each on 2 cores)
 
 Two toy agents per body. Runs lie below ``runs/relearned``; a finished one is not repeated and an interrupted one is
 resumed. Both policies then play the same 120 held-out tasks at the same strides: the toy's dynamics mislead the more,
@@ -13,15 +13,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from ablation import ROOT, reinfer
-from evaluations import note
+from ablation import ROOT, reinfer, trained_run
+from evaluations import RESULTS, note_each
 from reinfer.bodies import ROBOTS
-from reinfer.runs.directory import RunDirectory, resolve
+from reinfer.runs.directory import resolve
 from reinfer.runs.models import load_model
 from reinfer.stages.high import HighConfig
 
 RUNS = Path("runs") / "relearned"
-FIGURES = ROOT / "docs" / "results" / "relearned.json"
+FIGURES = RESULTS / "relearned.json"
 SEEDS = range(2)
 STRIDES = (1, 5)
 KEPT = ("position", "velocity", "integrated_error_s", "fall_rate", "n_tasks", "episode_s", "command")
@@ -29,14 +29,8 @@ KEPT = ("position", "velocity", "integrated_error_s", "fall_rate", "n_tasks", "e
 
 def relearned(body: str, seed: int) -> str:
     """The run of one high level, trained or resumed where it must be."""
-    name, toy = f"{body}-seed{seed}", f"shipped:toy/seed{seed}"
-    run = RUNS / "high" / name
-    if not (ROOT / run).exists():
-        words = ("--body", body, "--seed", str(seed), "--toy", toy)
-        reinfer("train", "high", *words, "--runs", str(RUNS), "--name", name, "--no-progress")
-    elif RunDirectory.open(ROOT / run).status() != "done":
-        reinfer("resume", str(run), "--no-progress")
-    directory = RunDirectory.open(ROOT / run)
+    run, toy = RUNS / "high" / f"{body}-seed{seed}", f"shipped:toy/seed{seed}"
+    directory = trained_run(run, "--body", body, "--seed", str(seed), "--toy", toy)
     directory.require_config(replace(HighConfig(), body=body, seed=seed, toy=toy))
     present = {load_model(resolve(model)).sha256 for model in (toy, f"shipped:{body}/low")}
     if not present <= {parent["sha256"] for parent in directory.manifest()["parents"]}:
@@ -68,14 +62,5 @@ def judge(body: str) -> dict:
     }
 
 
-def main(bodies: list[str]) -> None:
-    """Judge ``bodies`` and keep what is known of others."""
-    for body in bodies:
-        note(FIGURES, body, judge(body))
-
-
 if __name__ == "__main__":
-    asked = sys.argv[1:]
-    if not set(asked) <= set(ROBOTS):
-        sys.exit(f"{__doc__}\nBODY is one of: {', '.join(ROBOTS)}")
-    main(asked or list(ROBOTS))
+    note_each(ROBOTS, judge, FIGURES, __doc__)

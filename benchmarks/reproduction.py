@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 
-from evaluations import RESULTS, ROOT, note
+from evaluations import RESULTS, ROOT, note_each
 
 BODIES = ("half_cheetah", "walker2d", "hopper")
 FIGURES = RESULTS / "reproduction.json"
@@ -35,14 +35,5 @@ def reproduce(body: str) -> dict:
     return {key: summary[key] for key in KEPT} | {"steps": steps, "cores": len(os.sched_getaffinity(0))}
 
 
-def main(bodies: list[str]) -> None:
-    """Reproduce ``bodies`` and keep what is known of others."""
-    for body in bodies:
-        note(FIGURES, body, reproduce(body))
-
-
 if __name__ == "__main__":
-    asked = sys.argv[1:]
-    if not set(asked) <= set(BODIES):
-        sys.exit(f"{__doc__}\nBODY is one of: {', '.join(BODIES)}")
-    main(asked or list(BODIES))
+    note_each(BODIES, reproduce, FIGURES, __doc__)

@@ -14,7 +14,7 @@ import sys
 
 from ablation_section import ablation_lines
 from comparison_section import comparison_lines
-from evaluations import COMMANDS, PUBLISHED, RESULTS, ROOT, SEEDS, evaluate, load, missing
+from evaluations import COMMANDS, PUBLISHED, RESULTS, ROOT, SEEDS, evaluate, load, missing, models_behind
 from process_section import process_lines
 from relearned_section import relearned_lines
 from robustness_section import randomisation_lines, robustness_lines
@@ -47,7 +47,9 @@ def relearned() -> list[str]:
     """The section on high levels learned on the robots; empty where none were."""
     if not (RESULTS / "relearned.json").exists():
         return []
-    found = load("relearned")
+    # Only of those whose low level is still the one that was learned above.
+    present = models_behind("eval low --body " + " ".join(load("relearned")))
+    found = {body: part for body, part in load("relearned").items() if part["low_sha256"] == present[f"{body}/low"]}
     return [
         "## A high level relearned on the robot",
         "",

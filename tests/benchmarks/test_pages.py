@@ -106,3 +106,12 @@ def test_the_page_tells_minutes_from_nothing(pages, tmp_path):
     (tmp_path / "reproduction.json").write_text(json.dumps({"hopper": found}))
     row = "| hopper | 2 | 1.0 | 10.0 | 2.0 | 1.0 | **15.0** | 0.010 | 2.0 % | 0.500 |"
     assert row in training_section.from_nothing()
+
+
+def test_what_was_relearned_above_another_low_level_is_not_shown(pages, monkeypatch, tmp_path):
+    evaluations, results = pages
+    monkeypatch.setattr(results, "relearned_lines", list)
+    present = evaluations.models_behind("eval low --body hopper")["hopper/low"]
+    found = {"hopper": {"low_sha256": present}, "ant": {"low_sha256": "0" * 64}}
+    (tmp_path / "relearned.json").write_text(json.dumps(found))
+    assert "hopper" in results.relearned() and "ant" not in results.relearned()
