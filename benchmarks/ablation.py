@@ -5,7 +5,8 @@ python benchmarks/ablation.py [NAME...]     (all by default; two to four minutes
 
 Every variant is the default toy with the settings named in ``VARIANTS`` changed, seed 0. Runs lie below
 ``runs/ablation`` with a record beside each; a finished one is not repeated and an interrupted one is resumed. All
-records there are go to ``docs/results/ablation.json``; pages are written by ``python benchmarks/results.py --pages``.
+records there are go to ``docs/results/ablation.json``, in place of those of the same variants; pages are written by
+``python benchmarks/results.py --pages``.
 """
 
 import json
@@ -122,6 +123,7 @@ def record(name: str) -> Path:
             key: contest[key] for key in ("position", "velocity", "integrated_error_s", "fall_rate", "command")
         },
         **json.loads((ROOT / RUNS / f"{name}.cost.json").read_text()),
+        "code": RunDirectory.open(ROOT / run).manifest()["code"],
     }
     kept.write_text(json.dumps(figures, indent=1) + "\n")
     return kept
@@ -131,8 +133,10 @@ def main(names: list[str]) -> None:
     """Train and judge what is missing of ``names``, then write the figures of all there is."""
     for name in names:
         record(name)
+    kept = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     found = {name: ROOT / RUNS / f"{name}.json" for name in VARIANTS}
-    figures = {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
+    made = {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
+    figures = {name: made.get(name, kept.get(name)) for name in VARIANTS if name in made or name in kept}
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
 
 
