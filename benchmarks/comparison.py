@@ -3,18 +3,20 @@
 python benchmarks/comparison.py [BENCHMARK...] [--seeds N] [--algos A,B,...]
 
 Benchmarks are cheetah-vel and standard, both by default; about 25 minutes per run on 2 quiet cores, two seeds of four
-algorithms by default. Runs lie in ``runs/scratch``; a finished one is not repeated and an interrupted one is resumed.
-What ``reinfer compare`` prints of all runs there are goes to ``docs/results/compare_BENCHMARK.json``, its figure beside
-it; pages are written by ``python benchmarks/results.py --pages``.
+algorithms by default. Runs lie in ``runs/scratch``, an interrupted one is resumed; what comes of them is shipped, below
+``src/reinfer/models/scratch``, and is not trained again while it is there. What ``reinfer compare`` prints of all that
+are shipped goes to ``docs/results/compare_BENCHMARK.json``, its figure beside it; pages are written by
+``python benchmarks/results.py --pages``.
 """
 
 import argparse
 import json
+import shutil
 import time
 from pathlib import Path
 
 from ablation import ROOT, reinfer, trained_run
-from reinfer.runs.directory import RunDirectory
+from train_shipped import MODELS, TIMES, note
 
 BENCHMARKS = ("cheetah-vel", "standard")
 ALGORITHMS = ("pearl", "sac-told", "rl2", "melts")
@@ -23,23 +25,28 @@ RESULTS = ROOT / "docs" / "results"
 REUSE = 5
 
 
-def run_of(benchmark: str, algorithm: str, seed: int) -> Path:
-    """Where a run lies."""
-    return Path("runs") / "scratch" / f"{benchmark}-{algorithm}-seed{seed}"
+def place(benchmark: str, algorithm: str, seed: int) -> str:
+    """Where an agent lies among the shipped models."""
+    return f"scratch/{benchmark}/{algorithm}-seed{seed}"
 
 
 def train(benchmark: str, algorithm: str, seed: int) -> None:
-    """Train, or go on, or do nothing; wall-clock seconds are noted beside the run."""
-    run = run_of(benchmark, algorithm, seed)
-    if (ROOT / run).exists() and RunDirectory.open(ROOT / run).status() == "done":
+    """Train, or go on, and ship what comes of it, with the wall-clock seconds it took; or do nothing."""
+    shipped = place(benchmark, algorithm, seed)
+    if (MODELS / shipped).exists():
         return
+    options = ("--algo", algorithm, "--tasks", benchmark, "--seed", str(seed))
+    run = Path("runs") / "scratch" / f"{benchmark}-{algorithm}-seed{seed}"
     cost = ROOT / f"{run}.cost.json"
     spent, began = json.loads(cost.read_text())["seconds"] if cost.exists() else 0.0, time.monotonic()
     try:
-        trained_run(run, "--algo", algorithm, "--tasks", benchmark, "--seed", str(seed))
+        done = trained_run(run, *options)
     finally:
+        spent += time.monotonic() - began
         cost.parent.mkdir(parents=True, exist_ok=True)
-        cost.write_text(json.dumps({"seconds": spent + time.monotonic() - began}) + "\n")
+        cost.write_text(json.dumps({"seconds": spent}) + "\n")
+    shutil.copytree(done.model, MODELS / shipped)
+    note(shipped, ["scratch", *options], spent)
 
 
 def relearn(seed: int) -> None:
@@ -48,21 +55,17 @@ def relearn(seed: int) -> None:
 
 
 def compare(benchmark: str) -> None:
-    """Compare all finished runs of ``benchmark`` with the shipped agents."""
-    folders = sorted((ROOT / "runs" / "scratch").glob(f"{benchmark}-*-seed*"))
-    runs = [folder for folder in folders if folder.is_dir() and RunDirectory.open(folder).status() == "done"]
-    if not runs:
-        return
-    words = [str(run.relative_to(ROOT)) for run in runs]
+    """Compare all that were shipped of ``benchmark`` with the toy agents."""
+    places = [f"scratch/{benchmark}/{folder.name}" for folder in sorted((MODELS / "scratch" / benchmark).glob("*"))]
     figure = RESULTS / f"compare_{benchmark}.svg"
     options = ("--reuse", str(REUSE), "--output", str(figure.relative_to(ROOT)))
     highs = [str(run.relative_to(ROOT)) for run in sorted((ROOT / "runs" / "high").glob("comparison-seed*"))]
     # Corrections are learned on standard tasks.
     high = ("--high", *highs) if highs and benchmark == "standard" else ()
-    found = json.loads(reinfer("compare", *words, *options, *high, "--json"))
+    found = json.loads(reinfer("compare", *(f"shipped:{one}" for one in places), *options, *high, "--json"))
+    times = json.loads(TIMES.read_text())
     for name, part in found["agents"].items():
-        costs = [ROOT / f"{run.relative_to(ROOT)}.cost.json" for run in runs if f"-{name}-seed" in run.name]
-        seconds = [json.loads(cost.read_text())["seconds"] for cost in costs if cost.exists()]
+        seconds = [times[one]["seconds"] for one in places if f"/{name}-seed" in one]
         part["training_minutes"] = sum(seconds) / len(seconds) / 60.0 if seconds else None
     (RESULTS / f"compare_{benchmark}.json").write_text(json.dumps(found, indent=1) + "\n")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import tyro
 
 from reinfer.cli.parsing import parse
-from reinfer.cli.plot import FORMATS, run_of, write
+from reinfer.cli.plot import FORMATS, write
 from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import ConfigError
 
@@ -29,7 +29,7 @@ class CompareOptions:
     """Reuse against meta-training on the robot: error against robot steps, several seeds, one benchmark."""
 
     runs: tyro.conf.Positional[tuple[str, ...]]
-    """Finished runs of stage scratch, of any algorithms, all on one benchmark; several seeds of each."""
+    """Finished runs or models of stage scratch, of any algorithms, all on one benchmark; several seeds of each."""
     reuse: int = setting(1, "how many of the shipped toy agents play, from seed 0 on", low=0)
     high: tuple[str, ...] = setting((), "runs of stage high above toy agents 0, 1, ..., which play too")
     episodes: int = setting(3, "episodes of a trial", low=1)
@@ -89,20 +89,18 @@ def _teams(options: CompareOptions):
     """By algorithm, its team and learning curve; and the benchmark of all of them."""
     from reinfer.evaluation.comparison import curve_of
     from reinfer.evaluation.scratch_teams import bench_of, load_team
-    from reinfer.viewing.progress import read_progress
 
     grouped: dict[str, list[str]] = {}
     for reference in options.runs:
         grouped.setdefault(load_team([reference]).algorithm, []).append(reference)
     if not grouped:
-        raise ConfigError("runs: none is given; name finished runs of stage scratch")
+        raise ConfigError("runs: none is given; name finished runs or models of stage scratch")
     teams, benches = {}, []
     for name, references in grouped.items():
         team = load_team(references)
         benches.append(bench_of(team, options.episodes, options.seed, options.threads))
-        curves = [_learning_curve(read_progress(run_of(reference))) for reference in references]
         try:
-            teams[name] = team, curve_of(curves)
+            teams[name] = team, curve_of([_evaluations(agent) for agent in team.agents])
         except ValueError as error:
             raise ConfigError(f"{error} ({name})") from error
     for bench, references in zip(benches, grouped.values(), strict=True):
@@ -113,13 +111,10 @@ def _teams(options: CompareOptions):
     return teams, benches[0]
 
 
-def _learning_curve(progress):
-    """Steps and returns of the evaluations of a run."""
-    import numpy as np
-
-    returns = progress.columns["return_held_out"]
-    known = np.isfinite(returns)
-    return progress.steps[known], returns[known]
+def _evaluations(agent):
+    """Steps and returns on held-out tasks while ``agent`` was trained."""
+    found = agent.story["provenance"]["evaluations"]
+    return found["env_steps"], found["return_held_out"]
 
 
 def _steps_of(reference: str) -> int:

@@ -183,17 +183,21 @@ def _export(stage: Stage, run: RunDirectory, state: State) -> None:
     manifest = run.manifest()
     versions = manifest["sessions"][0]["versions"]
     with open(run.path / "metrics.csv", newline="") as file:
-        last_row = list(csv.DictReader(file))[-1]
+        rows = list(csv.DictReader(file))
     story = {
         "code": manifest["sessions"][0]["code"],
         "versions": {name: versions[name] for name in ("reinfer", "jax", "numpy")},
         "stage": stage.name,
         "seed": manifest["seed"],
         "iterations": stage.iterations,
-        "last_metrics": {name: float(value) for name, value in last_row.items() if value},
+        "last_metrics": {name: float(value) for name, value in rows[-1].items() if value},
         "config_sha256": manifest["config_sha256"],
         "parents": [{"role": p["role"], "sha256": p["sha256"]} for p in manifest["parents"]],
     }
+    judged = [row for row in rows if row.get(stage.score_key)]
+    if len(judged) < len(rows):
+        # Scores of now and then are few, and what training cost can be told only by them: they go with the model.
+        story["evaluations"] = {key: [float(row[key]) for row in judged] for key in ("env_steps", stage.score_key)}
     staged = stage_folder(run.model)
     stage.export(state, staged, story)
     # Left over if a former process died between this move and the note that the run is done.
