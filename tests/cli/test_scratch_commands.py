@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -53,7 +54,9 @@ def test_eval_prints_few_shot_curves(folder, monkeypatch):
 
 def test_compare_tells_what_reuse_saves(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    runs = "runs/scratch/pearl runs/scratch/pearl"
+    # A model away from its run still knows what its training cost.
+    shutil.copytree("runs/scratch/pearl/model", "away")
+    runs = "runs/scratch/pearl away"
     found = json.loads(typed(f"compare {runs} --episodes 1 --threads 1 --output cost.svg --json"))
     assert list(found["agents"]) == ["reuse", "pearl"]
     reuse, pearl = found["agents"].values()

@@ -26,7 +26,7 @@ def trial(rewards, speed=1.0, steps=100):
     tasks = make_tasks([("velocity_forward", 1.0), ("velocity_forward", 2.0)])
     return Measured(
         [
-            Episode(Record(tasks, speed, steps), np.full((steps, 2), reward), np.full(2, width))
+            Episode(Record(tasks, speed, steps), np.full((steps, 2), reward), np.full((steps, 2), width))
             for reward, width in zip(rewards, (1.0, 0.5), strict=True)
         ]
     )
@@ -46,6 +46,10 @@ def test_error_against_steps():
     assert found["lower_is_better"] and found["reference"] == "reuse"
     assert reuse["per_step"]["iqm"] == pytest.approx(0.3) and pearl["per_step"]["iqm"] == pytest.approx(0.2)
     assert pearl["return_by_episode"] == pytest.approx([-90.0, -20.0])
+    shots = pearl["few_shot"]
+    assert shots["steps"] == list(range(0, 200, 10))
+    assert shots["per_step"] == pytest.approx([0.9] * 10 + [0.2] * 10)
+    assert shots["belief"] == pytest.approx([1.0] * 10 + [0.5] * 10)
     # It was as good at 20 steps, but did not stay so.
     assert pearl["steps_to_reference"] == 40 and reuse["steps_to_reference"] is None
     assert pearl["curve"]["iqm"] == pytest.approx([0.9, 0.2, 0.6, 0.2])

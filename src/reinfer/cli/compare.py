@@ -6,10 +6,13 @@ interquartile mean and 95 % interval of the ``measure`` per control step, in the
 held-out tasks; ``over_seeds``: interquartile mean and interval of the mean over tasks, one value per seed; ``return``,
 ``return_by_episode``, ``final_error_by_family``, ``fall_rate`` as in ``reinfer eval scratch``; ``curve``: as
 ``over_seeds``, on the same tasks, against robot steps; ``steps_to_reference``: robot steps after which it stays as good
-as ``reference``, null if it never does; ``profile``: share of tasks and seeds at least as good as each of
-``thresholds``. ``low_level_steps``: what the low level beneath reuse was trained for, on commands and on no unknown
-task. ``measure``, ``lower_is_better``, ``protocol``, ``body``, ``n_tasks``, ``episodes`` (at most: RL2 plays no more
-than in the trials it was trained for), ``command``.
+as ``reference``, null if it never does; ``few_shot``: through a trial, whose episodes follow one another, by control
+``steps`` (rows of context) before: the ``measure`` ``per_step`` of the next ten, and the width of the ``belief``
+relative to the start (PEARL, MELTS: standard deviation of the latent; reuse: entropy of the family), null without one;
+``profile``: share of tasks and seeds at least as good as each of ``thresholds``. ``low_level_steps``: what the low
+level beneath reuse was trained for, on commands and on no unknown task. ``measure``, ``lower_is_better``, ``protocol``,
+``body``, ``n_tasks``, ``episodes`` (at most: RL2 plays no more than in the trials it was trained for) of
+``episode_steps`` each, ``command``.
 """
 
 import json as json_format
@@ -74,6 +77,7 @@ def run(arguments: list[str]) -> int:
         "body": bench.body.name,
         "n_tasks": bench.tasks.count,
         "episodes": options.episodes,
+        "episode_steps": steps,
         "low_level_steps": low_level_steps,
         "command": " ".join(["reinfer", "compare", *arguments]),
     }
@@ -100,7 +104,7 @@ def _teams(options: CompareOptions):
         team = load_team(references)
         benches.append(bench_of(team, options.episodes, options.seed, options.threads))
         try:
-            teams[name] = team, curve_of([_evaluations(agent) for agent in team.agents])
+            teams[name] = team, curve_of([_learning_curve(agent) for agent in team.agents])
         except ValueError as error:
             raise ConfigError(f"{error} ({name})") from error
     for bench, references in zip(benches, grouped.values(), strict=True):
@@ -111,9 +115,9 @@ def _teams(options: CompareOptions):
     return teams, benches[0]
 
 
-def _evaluations(agent):
+def _learning_curve(agent):
     """Steps and returns on held-out tasks while ``agent`` was trained."""
-    found = agent.story["provenance"]["evaluations"]
+    found = agent.story["provenance"]["scores"]
     return found["env_steps"], found["return_held_out"]
 
 

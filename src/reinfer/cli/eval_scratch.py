@@ -3,15 +3,17 @@
 JSON keys. ``return_by_episode``: mean return over seeds x held-out tasks of the 1st, 2nd, ... episode of a trial, which
 an agent spends on one task (``episodes`` in all; RL2 plays no more than in the trials it was trained for);
 ``return_mean``: of the last. ``return``: of the last, its mean, interquartile mean and 95 % interval;
-``return_by_family``. ``error_by_episode``: per family, mean distance from the target over the last quarter
-(m, m/s), and ``final_error_by_family`` over the last 50 steps of the last episode. ``belief_by_episode``: how wide the
-belief about the task is before each episode, in the algorithm's own terms (PEARL: standard deviation of its latent, 1
-before anything was seen), or null. ``fall_rate``, ``by_task``. ``reuse`` holds the same for the shipped toy agents
-above the shipped low level, without any meta-training on the robot, with ``--reuse``; they start every episode with an
-empty context and learn of the task by the reward of ``reinfer.reward``, which is not the benchmark's. ``contest``, of
-standard tasks: what ``reinfer eval transfer`` measures (``position``, ``velocity``, ``integrated_error_s``, ...), in
-the last episode of a trial of 24 s each. ``told``: whether the agent was told its task, an oracle. ``algorithm``,
-``protocol``, ``body``, ``robot_steps`` of training, ``n_tasks``, ``seeds``, ``command``.
+``return_by_family``. ``error_by_episode``: per family, mean distance from the target over the last quarter (m, m/s),
+and ``final_error_by_family`` over the last 50 steps of the last episode. ``belief_by_episode``: how wide the belief
+about the task is at the start of each, in the algorithm's own terms (PEARL: standard deviation of its latent, 1 before
+anything was seen; reuse: entropy of the family, nats), or null. ``few_shot``: curves through the trial, by control
+``steps`` (rows of context) before: ``reward`` per control step of the next ten, ``belief`` relative to the start.
+``fall_rate``, ``by_task``. ``reuse`` holds the same for the shipped toy agents above the shipped low level, without any
+meta-training on the robot, with ``--reuse``; they start every episode with an empty context and learn of the task by
+the reward of ``reinfer.reward``, which is not the benchmark's. ``contest``, of standard tasks: what ``reinfer eval
+transfer`` measures (``position``, ``velocity``, ``integrated_error_s``, ...), in the last episode of a trial of 24 s
+each. ``told``: whether the agent was told its task, an oracle. ``algorithm``, ``protocol``, ``body``, ``robot_steps``
+of training, ``n_tasks``, ``seeds``, ``command``.
 """
 
 import json as json_format

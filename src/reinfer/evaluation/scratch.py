@@ -18,6 +18,9 @@ from reinfer.transfer.trials import Episode, play_reused, play_trials
 #: Steps at the end of an episode over which AMAGO's benchmark takes the error of the speed.
 FINAL_STEPS = 50
 
+#: Control steps that a point of a few-shot curve is averaged over.
+FEW_SHOT_STEPS = 10
+
 
 @dataclass(slots=True)
 class Bench:
@@ -60,15 +63,17 @@ class Bench:
 
 
 class Measured:
-    """Measures of one trial of K tasks, by episode: (E, K) each.
+    """Measures of one trial of K tasks, by episode: (E, K) each where nothing else is said.
 
-    ``returns``; ``error``: mean distance of the controlled value from its target over the last quarter (m, m/s of the
-    speed over ground, rad), signed where only the direction counts; ``final_error``: the same over the last 50 steps,
-    instantaneous; ``fallen``; ``uncertainty`` before each episode, or None.
+    ``rewards`` (E, T, K) by control step; ``returns``; ``error``: mean distance of the controlled value from its target
+    over the last quarter (m, m/s of the speed over ground, rad), signed where only the direction counts;
+    ``final_error``: the same over the last 50 steps, instantaneous; ``fallen``; ``uncertainty`` (E, T, K), width of the
+    belief before each control step, or None.
     """
 
     def __init__(self, trial: list[Episode]):
         self.tasks = trial[0].record.tasks
+        self.rewards = np.stack([episode.reward for episode in trial])
         self.returns = np.stack([episode.returns for episode in trial])
         values = [controlled_value(self.tasks.family, episode.record.task_state) for episode in trial]
         errors = [np.abs(value - self.tasks.target) for value in values]
@@ -98,7 +103,8 @@ def summarise_trials(trials: list[Measured]) -> dict:
             FAMILY_NAMES[f]: [float(v) for v in error[:, :, tasks.family == f].mean((0, 2))] for f in families
         },
         "final_error_by_family": {FAMILY_NAMES[f]: float(final[:, -1, tasks.family == f].mean()) for f in families},
-        "belief_by_episode": _by_episode(np.stack(certain)) if certain else None,
+        "belief_by_episode": _by_episode(np.stack(certain)[:, :, 0]) if certain else None,
+        "few_shot": few_shot(trials),
         "fall_rate": float(fallen.mean()),
         "by_task": [
             {
@@ -109,6 +115,27 @@ def summarise_trials(trials: list[Measured]) -> dict:
             }
             for k in range(tasks.count)
         ],
+    }
+
+
+def few_shot(trials: list[Measured]) -> dict:
+    """Curves through a trial, means over seeds and tasks: ``steps``, control steps there were before, ``reward`` per
+    control step of the next ``FEW_SHOT_STEPS``, and ``belief`` before them, relative to the start, or None.
+
+    Episodes of a trial follow one another.
+    """
+    rewards, widths = np.stack([t.rewards for t in trials]).mean((0, 3)), [t.uncertainty for t in trials]
+    length = rewards.shape[1]
+    starts = np.arange(0, length, FEW_SHOT_STEPS)
+    spans = np.diff(np.append(starts, length))
+    belief = None
+    if widths[0] is not None:
+        width = np.stack(widths).mean((0, 3))
+        belief = [float(value) for value in (width[:, starts] / width[0, 0]).ravel()]
+    return {
+        "steps": [int(step) for step in (np.arange(len(rewards))[:, None] * length + starts).ravel()],
+        "reward": [float(value) for value in (np.add.reduceat(rewards, starts, axis=1) / spans).ravel()],
+        "belief": belief,
     }
 
 

@@ -194,10 +194,9 @@ def _export(stage: Stage, run: RunDirectory, state: State) -> None:
         "config_sha256": manifest["config_sha256"],
         "parents": [{"role": p["role"], "sha256": p["sha256"]} for p in manifest["parents"]],
     }
-    judged = [row for row in rows if row.get(stage.score_key)]
-    if len(judged) < len(rows):
-        # Scores of now and then are few, and what training cost can be told only by them: they go with the model.
-        story["evaluations"] = {key: [float(row[key]) for row in judged] for key in ("env_steps", stage.score_key)}
+    if getattr(stage, "exports_scores", False):
+        judged = [row for row in rows if row.get(stage.score_key)]
+        story["scores"] = {key: [float(row[key]) for row in judged] for key in ("env_steps", stage.score_key)}
     staged = stage_folder(run.model)
     stage.export(state, staged, story)
     # Left over if a former process died between this move and the note that the run is done.

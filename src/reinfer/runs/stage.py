@@ -18,6 +18,7 @@ class Stage(Protocol):
             iterations (and after the last one). 1 if the stage holds nothing live.
         steps_per_iteration: environment steps of one iteration; it scales the ``env_steps`` column.
         score_key: the metric shown in the progress line.
+        exports_scores: whether models tell how this metric rose in training, in their provenance; not if absent.
     """
 
     name: str

@@ -92,6 +92,8 @@ class ScratchStage:
 
     name = "scratch"
     score_key = "return_held_out"
+    # What training costs is half of what is compared: the curve has to outlast the run.
+    exports_scores = True
     sync_interval = 1
     ground: Ground
 

@@ -19,8 +19,8 @@ from reinfer.transfer.record import RolloutRecord
 
 
 class Episode(NamedTuple):
-    """One episode of every task: its ``record``; ``reward`` (T, N), that of the protocol; ``uncertainty`` (N,) of the
-    agent before it, None without a belief."""
+    """One episode of every task: its ``record``; ``reward`` (T, N), that of the protocol; ``uncertainty`` (T, N), how
+    wide the agent's belief is before each control step, None without a belief."""
 
     record: RolloutRecord
     reward: np.ndarray
@@ -50,16 +50,16 @@ def play_trials(
         agent.tell(tasks)
     played = []
     for episode_key in jax.random.split(key, min(episodes, agent.longest_trial or episodes)):
-        uncertainty = agent.uncertainty()
         agent.begin_episode(episode_key)
-        played.append(_episode(agent, simulation, tasks, rng, steps or simulation.steps, uncertainty))
+        played.append(_episode(agent, simulation, tasks, rng, steps or simulation.steps))
     return played
 
 
-def _episode(agent, simulation: TaskSimulation, tasks: Tasks, rng, steps: int, uncertainty) -> Episode:
+def _episode(agent, simulation: TaskSimulation, tasks: Tasks, rng, steps: int) -> Episode:
     observation = simulation.start(rng, tasks)
-    states, qpos, fallen, rewards = [simulation.state], [simulation.qpos], [simulation.fallen], []
+    states, qpos, fallen, rewards, widths = [simulation.state], [simulation.qpos], [simulation.fallen], [], []
     for _ in range(steps):
+        widths.append(agent.uncertainty())
         action = agent.act(observation)
         reward, following = simulation.step(action)
         agent.observe(observation, action, simulation.shown(reward), following)
@@ -88,7 +88,7 @@ def _episode(agent, simulation: TaskSimulation, tasks: Tasks, rng, steps: int, u
         latent=nothing[..., None],
         body_files=simulation.body.id.files,
     )
-    return Episode(record, record.reward, uncertainty)
+    return Episode(record, record.reward, None if widths[0] is None else np.stack(widths))
 
 
 class _Remembering:
@@ -110,6 +110,7 @@ def play_reused(
     """The same for an agent above a low level (``transfer.agents``), who learns of the task by ``tasks.reward``.
 
     That is the reward which the toy taught its encoder to read, of the same task; what is counted is the protocol's.
+    How wide its belief is: the entropy of the family, in nats.
     """
     low_level = _Remembering(low_level)
     hierarchy = Hierarchy(simulation, low_level, agent, strides)
@@ -120,5 +121,10 @@ def play_reused(
         record = rollout(hierarchy, tasks, protocol.steps(dt_s) * dt_s, rng)
         state = record.task_state
         reward = protocol.reward(tasks, Step(state[:-1], np.stack(low_level.actions), state[1:], dt_s))
-        played.append(Episode(record, reward, None))
+        played.append(Episode(record, reward, entropy(record.family_probability)))
     return played
+
+
+def entropy(probability) -> np.ndarray:
+    """Of distributions (..., F), in nats, (...)."""
+    return -np.sum(probability * np.log(np.maximum(probability, 1e-12)), axis=-1)
