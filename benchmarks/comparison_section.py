@@ -12,8 +12,9 @@ def comparison_lines(found: dict) -> list[str]:
     return [
         f"### {found['protocol']}",
         "",
-        f"{found['n_tasks']} held-out tasks, episode {found['episodes']} of a trial; per step: {found['measure']}"
-        f" ({better} is better), interquartile mean and 95 % interval over seeds and tasks.",
+        f"{found['n_tasks']} held-out tasks, {found['episodes']} episodes of {found['episode_steps']} control steps on"
+        " each (RL2 plays those of the trials it was trained for); per step, of the last episode:"
+        f" {found['measure']} ({better} is better), interquartile mean and 95 % interval over seeds and tasks.",
         *([_PUBLISHED[found["protocol"]]] if found["protocol"] in _PUBLISHED else []),
         f"Beneath reuse lies a low level trained for {found['low_level_steps'] / 1e6:.1f} M steps on commands, without"
         " any unknown task. It learns of a task by the toy's rewards, -|v - g| / |g|, which tell the target and cost no"
@@ -23,7 +24,10 @@ def comparison_lines(found: dict) -> list[str]:
         "|---" * 7 + "|",
         *(_row(name, part) for name, part in found["agents"].items()),
         "",
-        f"![Error against robot steps, and performance profiles](results/compare_{found['protocol']}.svg)",
+        "Figure: error against robot steps of meta-training; performance profiles; error and belief against rows of",
+        "context, one per control step.",
+        "",
+        f"![Error against robot steps, performance profiles, few-shot curves](results/compare_{found['protocol']}.svg)",
         "",
     ]
 

@@ -54,15 +54,16 @@ POINT = {
     "melts": replace(
         scratch_melts.MeltsRobotConfig(),
         simulations=32,
-        robot_steps=32 * 10 * 24,
+        robot_steps=32 * 10 * 36,
         latent=2,
         encoder_hidden=16,
         decoder_hidden=16,
         inference_steps=30,
         inference_batch=64,
+        inference_learning_rate=4e-3,
         decoded=4,
         hidden=(32, 32),
-        policy_steps=80,
+        policy_steps=120,
         policy_batch=64,
         learning_rate=3e-3,
         target_rate=0.05,
@@ -118,26 +119,17 @@ def test_replay_keeps_the_newest_steps_of_every_task():
 
 
 @pytest.mark.learning
-def test_melts_learns_to_tell_rewards(point):
-    stage = STAGES["melts"](POINT["melts"])
-    state, errors = stage.init(), []
-    for iteration in range(stage.iterations):
-        state, metrics = stage.iterate(state, iteration)
-        errors.append(metrics["reward_error"])
-    assert all(type(value) is float and np.isfinite(value) for value in metrics.values())
-    assert errors[-1] < 0.4 * errors[0] and metrics["components"] >= 1.0
-
-
-@pytest.mark.learning
-@pytest.mark.parametrize("algorithm", ["pearl", "rl2", "sac-told"])
-def test_learns_what_the_task_is(point, algorithm):
+@pytest.mark.parametrize(("algorithm", "share"), [("pearl", 0.5), ("rl2", 0.5), ("sac-told", 0.5), ("melts", 0.7)])
+def test_learns_what_the_task_is(point, algorithm, share):
     stage = STAGES[algorithm](POINT[algorithm])
     state = stage.init()
     for iteration in range(stage.iterations):
         state, metrics = stage.iterate(state, iteration)
     assert all(type(value) is float and np.isfinite(value) for value in metrics.values())
-    ignorant = ignorant_return()
-    assert metrics["return_held_out"] > 0.5 * ignorant
+    # Windows of MELTS begin anew with every episode: it always plays its first steps without knowing.
+    assert metrics["return_held_out"] > share * ignorant_return()
+    if algorithm == "melts":
+        assert metrics["reward_error"] < 0.15 and metrics["components"] >= 2.0
     if algorithm == "pearl":
         # What it draws from the prior is another task's; it has to see one to know it.
         assert metrics["first_return_held_out"] < metrics["return_held_out"] - 1.0

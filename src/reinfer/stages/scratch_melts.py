@@ -1,13 +1,17 @@
 """Stage "scratch", algorithm ``melts``: what preset ``reference`` of stage "toy" does, on the robot itself.
 
 MELTS (Bing et al. 2024). Objective of inference: from a window of transitions (observation, action, reward, next
-observation), z ~ q(z | window) explains steps of the *whole* episode, past and future:
+observation), z ~ q(z | window) explains steps of its *whole* task:
 
     w_s mean |o' - o'^|^2 + w_r (r - r^)^2 + w_c CE(family) + w_kl KL(q || mixture)
 
 where the mixture is refitted to latents after every iteration. Soft actor-critic then learns on observation and a draw
 of z, inferred anew from stored windows; no gradient of it reaches the encoder. Windows begin anew with every episode.
-Of an episode a few random steps are decoded, which is unbiased. Family labels are read in training only.
+Family labels are read in training only.
+
+What is explained are a few random steps of all that is stored of the task, not those of the same episode, as published:
+within an episode a policy that does the same whatever z is earns the same too, so that z need not tell the task, and
+the policy learns nothing from z. Both then stay as they are.
 """
 
 from dataclasses import dataclass, replace
@@ -78,7 +82,7 @@ class MeltsRobotConfig:
     decoder_hidden: int = setting(96, "width of the decoders", low=2)
     inference_steps: int = setting(60, "gradient steps of inference per episode", low=1)
     inference_batch: int = setting(256, "windows per step", low=1)
-    decoded: int = setting(16, "steps of its episode that a window has to explain", low=1)
+    decoded: int = setting(16, "steps of its task that a window has to explain", low=1)
     inference_learning_rate: float = setting(1e-3, "learning rate of inference (Adam)", low=1e-8)
     state_weight: float = setting(1.0 / 3.0, "weight of state decoding", low=0.0)
     reward_weight: float = setting(1.0 / 3.0, "weight of reward decoding", low=0.0)
@@ -145,7 +149,7 @@ def inference_loss(inference: MeltsNetworks, key, data: Stored, prior: MixturePr
     slots = sample_slots(slot_key, data.replay, (count,), data.stored)
     posterior = encode(inference.encoder, windows(data, slots, tasks, episode))
     latent = sample_latent(draw_key, posterior)
-    steps = (slots // episode * episode)[:, None] + jax.random.randint(step_key, (count, config.decoded), 0, episode)
+    steps = sample_slots(step_key, data.replay, (count, config.decoded), data.stored)
     shown = steps_at(data.replay, steps, tasks[:, None])
     observation, following = (normalise(data.moments, rows) for rows in (shown.observation, shown.next_observation))
     decoded, reward = decode_steps(inference.decoder, observation, shown.action, latent)
