@@ -2,11 +2,12 @@
 
     python benchmarks/speed.py [PART...] [--seconds S] [--peer-python PATH]
     python benchmarks/speed.py wallclock --minutes M [--seeds N] [--at-once K] [--peer-python PATH]
+    python benchmarks/speed.py updates --updates U [--seeds N] [--at-once K] [--peer-python PATH]
 
 Parts: physics, sac, toy, scaling; all four by default, within about ``--seconds`` (640, on 2 idle cores). ``wallclock``
-trains four contestants for ``--minutes`` each and seed, one after the other, or ``--at-once`` K side by side, each on
-its share of the cores; typed again it goes on after those that are complete (below ``runs/speed``). A part replaces
-what was known of it and leaves the others.
+trains four contestants for ``--minutes`` each and seed, ``updates`` three for so many ``--updates``, one after the
+other, or ``--at-once`` K side by side, each on its share of the cores; typed again they go on after those that are
+complete (below ``runs/speed``). A part replaces what was known of it and leaves the others.
 
 Peers live in an environment of their own, which ``--peer-python`` names (or the variable ``PEER_PYTHON``):
 
@@ -29,7 +30,7 @@ import speed_physics
 import speed_sac
 import speed_scaling
 import speed_toy
-import speed_wallclock
+import speed_tracked
 from evaluations import RESULTS, ROOT
 from race import machine
 from results import write_pages
@@ -41,6 +42,9 @@ PARTS = {
     "toy": (speed_toy, 0.14),
     "scaling": (speed_scaling, 0.10),
 }
+#: Parts that train, and the option that says for how long.
+TRAINED = {"wallclock": "minutes", "updates": "updates"}
+_ALONE = " or ".join(TRAINED) + ", alone"
 FIGURES = RESULTS / "speed.json"
 
 PEER_PYTHON = ".venv-peers/bin/python"
@@ -56,9 +60,10 @@ def measure(part: str, options: argparse.Namespace) -> dict:
     """One part's figures, with the machine, the command and how long it took."""
     about = {"command": typed(sys.argv[1:]), "machine": machine()}
     start = time.perf_counter()
-    if part == "wallclock":
-        work = ROOT / "runs" / "speed"
-        found = speed_wallclock.measure(options.minutes, options.peer_python, options.seeds, options.at_once, work)
+    if part in TRAINED:
+        axis, amount = ("wall_s", 60.0 * options.minutes) if part == "wallclock" else ("updates", options.updates)
+        given = (options.peer_python, options.seeds, options.at_once, ROOT / "runs" / "speed")
+        found = speed_tracked.measure(axis, amount, *given)
     else:
         module, share = PARTS[part]
         asked = sum(PARTS[name][1] for name in options.parts)
@@ -71,31 +76,31 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0], epilog=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; or wallclock, alone")
-    parser.add_argument("--seconds", type=float, default=640.0, help="time for all parts named, except wallclock")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; or {_ALONE}")
+    parser.add_argument("--seconds", type=float, default=640.0, help=f"time for all parts named, except {_ALONE}")
     parser.add_argument("--minutes", type=float, help="training time of each contestant of wallclock")
-    parser.add_argument("--seeds", type=int, default=1, help="training seeds of wallclock")
-    parser.add_argument("--at-once", type=int, default=1, help="contestants of wallclock side by side")
+    parser.add_argument("--updates", type=int, help="gradient steps of each contestant of updates")
+    parser.add_argument("--seeds", type=int, default=1, help="training seeds of what trains")
+    parser.add_argument("--at-once", type=int, default=1, help="contestants of what trains side by side")
     parser.add_argument(
         "--peer-python", default=os.environ.get("PEER_PYTHON", ""), help="interpreter that has the peers"
     )
     options = parser.parse_args()
-    wallclock = options.parts == ["wallclock"]
+    alone = len(options.parts) == 1 and options.parts[0] in TRAINED
     options.parts = options.parts or list(PARTS)
     unknown = set(options.parts) - set(PARTS)
-    if unknown and not wallclock:
-        parser.error(
-            f"PART: {', '.join(sorted(unknown))} is not allowed; allowed: {', '.join(PARTS)}; or wallclock, alone"
-        )
-    if wallclock != (options.minutes is not None):
-        parser.error("--minutes: is for wallclock, which needs it")
-    for name in ("seconds", "seeds", "minutes", "at_once"):
+    if unknown and not alone:
+        parser.error(f"PART: {', '.join(sorted(unknown))} is not allowed; allowed: {', '.join(PARTS)}; or {_ALONE}")
+    for part, option in TRAINED.items():
+        if (options.parts == [part]) != (getattr(options, option) is not None):
+            parser.error(f"--{option}: is for {part}, which needs it")
+    for name in ("seconds", "seeds", "minutes", "updates", "at_once"):
         if getattr(options, name) is not None and getattr(options, name) <= 0:
             parser.error(f"--{name.replace('_', '-')}: {getattr(options, name)} is not allowed; it must be above 0")
     if options.at_once > (cores := len(os.sched_getaffinity(0))):
         parser.error(f"--at-once: {options.at_once} is not allowed; there are {cores} cores")
     peers = Path(options.peer_python)
-    if {"physics", "sac", "wallclock"} & set(options.parts) and not (options.peer_python and os.access(peers, os.X_OK)):
+    if {"physics", "sac", *TRAINED} & set(options.parts) and not (options.peer_python and os.access(peers, os.X_OK)):
         parser.error(
             f"--peer-python: {options.peer_python!r} is no interpreter; see {Path(__file__).name} for how to make one"
         )

@@ -4,6 +4,7 @@ import statistics
 
 import numpy as np
 
+from reinfer.evaluation.statistics import bootstrap_interval, interquartile_mean
 from speed_physics import BARS
 from speed_sac import SIZES
 
@@ -14,6 +15,7 @@ def speed_lines(found: dict) -> list[str]:
         "physics": physics_lines,
         "sac": sac_lines,
         "wallclock": wallclock_lines,
+        "updates": updates_lines,
         "toy": toy_lines,
         "scaling": scaling_lines,
     }
@@ -134,10 +136,42 @@ def wallclock_lines(found: dict) -> list[str]:
     return lines
 
 
+def updates_lines(found: dict) -> list[str]:
+    """Errors after the same updates, which are the same control steps."""
+    updates = [share * found["updates"] for share in (1 / 4, 1 / 2, 3 / 4, 1.0)]
+    lines = [
+        "### Score after the same updates",
+        "",
+        f"The same task, hidden layers of {found['hidden']} x {found['hidden']}: error of the mean speed, interquartile"
+        f" mean over {found['seeds']} training",
+        "seeds and its 95 % interval; in the last column the reward per step after all updates.",
+        "",
+        f"| updates | {' | '.join(f'{count:,.0f}' for count in updates)} | reward |",
+        "|---" * (len(updates) + 2) + "|",
+    ]
+    for name, runs in found["contestants"].items():
+        errors = [spread_at(runs, "updates", count, "error", 100.0, " %", 1) for count in updates]
+        reward = spread_at(runs, "updates", updates[-1], "reward", 1.0, "", 2)
+        lines.append(f"| {name} | {' | '.join(errors)} | {reward} |")
+    return lines
+
+
+def values_at(runs: list[dict], axis: str, place: float, key: str) -> list[float]:
+    """Of every run ``key`` at ``place`` on ``axis``, on straight lines between what was judged."""
+    curves = [[(row[axis], row[key]) for row in run["curve"]] for run in runs]
+    return [float(np.interp(place, *zip(*curve, strict=True))) for curve in curves]
+
+
 def median_at(runs: list[dict], axis: str, place: float) -> float:
-    """Median over ``runs`` of the error at ``place`` on ``axis``, on straight lines between what was judged."""
-    curves = [[(row[axis], row["error"]) for row in run["curve"]] for run in runs]
-    return statistics.median(float(np.interp(place, *zip(*curve, strict=True))) for curve in curves)
+    """Median of the errors over ``runs``."""
+    return statistics.median(values_at(runs, axis, place, "error"))
+
+
+def spread_at(runs: list[dict], axis: str, place: float, key: str, factor: float, unit: str, digits: int) -> str:
+    """Interquartile mean over ``runs`` and its interval, times ``factor``, in words."""
+    values = factor * np.array(values_at(runs, axis, place, key))
+    low, high = bootstrap_interval(values[:, None], np.zeros(1), seed=0)
+    return f"{interquartile_mean(values):.{digits}f}{unit} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def toy_lines(found: dict) -> list[str]:

@@ -118,8 +118,8 @@ def test_the_low_level_stage_trains_at_the_task():
 
 
 def test_the_clock_stands_still_while_judging(monkeypatch):
+    import speed_tracked
     import speed_tracking
-    import speed_wallclock
 
     now = [0.0]
 
@@ -127,9 +127,9 @@ def test_the_clock_stands_still_while_judging(monkeypatch):
         now[0] += 100.0
         return {"error": act}
 
-    monkeypatch.setattr(speed_wallclock.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(speed_tracked.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(speed_tracking, "Judge", lambda: judge)
-    clock = speed_wallclock.Clock(64.0)
+    clock = speed_tracked.Clock(64.0)
     now[0] = 7.0  # imports
     assert not clock.over("early", 0, 0) and clock.curve == []
     now[0] += 5.0  # past the marks of 1, 2 and 4 s
@@ -138,7 +138,7 @@ def test_the_clock_stands_still_while_judging(monkeypatch):
     assert clock.elapsed() == 5.0
     now[0] += 59.0
     assert clock.over("last", 20, 2)
-    assert len(clock.curve) == len(speed_wallclock.MARKS) and clock.curve[-1]["error"] == "last"
+    assert len(clock.curve) == len(speed_tracked.MARKS) and clock.curve[-1]["error"] == "last"
 
 
 def test_the_page_shows_ratios_and_where_they_come_from():
@@ -153,7 +153,9 @@ def test_the_page_shows_ratios_and_where_they_come_from():
     contestants = {"ours": who(100.0), "sb3, one thread": who(40.0), "sbx": who(50.0)}
     part = {"updates_per_call": 64, "best_sb3": "sb3, one thread", "contestants": contestants}
     part["ratio"] = {"sb3": spread, "sbx": spread}
-    runs = [{"curve": [{"wall_s": 0, "updates": 0, "steps": 0, "error": 1.0}, {"wall_s": 60, "updates": 80, "steps": 90, "error": 0.0}]}]  # fmt: skip  # noqa: E501
+    start = {"wall_s": 0, "updates": 0, "steps": 0, "error": 1.0, "reward": 0.0}
+    end = {"wall_s": 60, "updates": 80, "steps": 90, "error": 0.0, "reward": 0.9}
+    runs = [{"curve": [start, end]}]
     found = {
         "sac": {"command": "python x", "machine": machine, "found": {"256 x 256": part}},
         "wallclock": {
@@ -161,11 +163,17 @@ def test_the_page_shows_ratios_and_where_they_come_from():
             "machine": machine,
             "found": {"minutes": 1, "seeds": 1, "cores": 2, "contestants": {"our SAC": runs, "our PPO": runs}},
         },
+        "updates": {
+            "command": "python z",
+            "machine": machine,
+            "found": {"updates": 80, "seeds": 1, "hidden": 64, "contestants": {"sb3 SAC": runs}},
+        },
     }
     page = "\n".join(speed_lines(json.loads(json.dumps(found))))
     assert "| 256 x 256 | 64 | 100 | 40 (one thread) | 50 | 2.50 (2.00 to 3.00) | >= 2 |" in page
     assert "`python x` on CPU X, 2 cores, Linux, Python 3.11, load before 0.1; jax 1.2." in page
     assert "| our SAC | 87.5 % | 75.0 % | 50.0 % | 0.0 % | 90 | 80 |" in page
+    assert "| sb3 SAC | 75.0 % (75.0 to 75.0) | 50.0 % (50.0 to 50.0) |" in page and "0.90 (0.90 to 0.90)" in page
 
 
 @pytest.mark.parametrize(
@@ -173,6 +181,8 @@ def test_the_page_shows_ratios_and_where_they_come_from():
     [
         (["fast"], "PART: fast is not allowed"),
         (["wallclock"], "--minutes"),
+        (["updates", "--minutes", "3"], "--minutes: is for wallclock"),
+        (["updates"], "--updates"),
         (["toy", "--seconds", "0"], "--seconds: 0.0 is not allowed"),
         (["physics", "--at-once", "0"], "--at-once: 0 is not allowed"),
         (["physics", "--at-once", "9999"], "--at-once: 9999 is not allowed"),

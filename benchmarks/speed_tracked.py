@@ -1,11 +1,12 @@
-"""Who tracks speeds better after the same time: our PPO and our SAC, Stable-Baselines3's SAC and SBX's.
+"""Who tracks speeds better: our PPO and our SAC, Stable-Baselines3's SAC and SBX's.
 
-    PYTHON speed_wallclock.py CONTESTANT MINUTES SEED CORES OUTPUT     (``speed.py wallclock`` runs this)
+    PYTHON speed_tracked.py CONTESTANT AXIS AMOUNT HIDDEN SEED CORES OUTPUT     (``speed.py`` runs this)
 
-All train on ``speed_tracking`` with the same physics, and are judged at the same moments of their own training time, in
-which judging does not count and compiling does. The three SACs are the same algorithm with Stable-Baselines3's
-default settings, one update per step of ``COUNT`` simulations stepped together; so their curves over *updates* tell
-whether they learn alike. Ours by PPO is the low-level stage as it trains for commands, on 256 simulations.
+After the same time (part ``wallclock``, AXIS ``wall_s``), or the same updates (part ``updates``, AXIS ``updates``). All
+train on ``speed_tracking`` with the same physics, and are judged at the same shares of the AMOUNT. Of training time,
+judging does not count and compiling does. The three SACs are the same algorithm with Stable-Baselines3's default
+settings, one update per step of ``COUNT`` simulations stepped together; so after the same updates they tell whether
+they learn alike. Ours by PPO is the low-level stage as it trains for commands, on 256 simulations.
 """
 
 import json
@@ -19,26 +20,29 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-#: Shares of the training time at which contestants are judged.
+#: Shares of the time or the updates at which contestants are judged.
 MARKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)
 
-#: Of the SACs: simulations, transitions per update, steps with random actions, room in the replay, hidden layers.
-COUNT, BATCH, RANDOM_STEPS, REPLAY, HIDDEN = 8, 256, 4000, 1_000_000, (256, 256)
+#: Of the SACs: simulations, transitions per update, steps with random actions, room in the replay.
+COUNT, BATCH, RANDOM_STEPS, REPLAY = 8, 256, 4000, 1_000_000
 
 
 class Clock:
-    """Training time, which stands still while a policy is judged, and the scores at its marks.
+    """Training time, which stands still while a policy is judged, and the scores at marks.
 
     It runs from the first time that it is asked whether it is over: imports and building do not count, compiling does.
 
     Args:
-        seconds: of training in all.
+        amount: of training in all: seconds, or updates.
+        axis: what is meant, ``wall_s`` or ``updates``.
+        hidden: width of both hidden layers of the SACs.
     """
 
-    def __init__(self, seconds: float):
+    def __init__(self, amount: float, axis: str = "wall_s", hidden: int = 256):
         from speed_tracking import Judge
 
-        self.seconds, self.judge, self.curve = seconds, Judge(), []
+        self.amount, self.axis, self.hidden = amount, axis, (hidden, hidden)
+        self.judge, self.curve = Judge(), []
         self.start, self.judging_s = None, 0.0
 
     def elapsed(self) -> float:
@@ -50,10 +54,11 @@ class Clock:
         if self.start is None:
             self.start = time.perf_counter()
         elapsed = self.elapsed()
-        if elapsed >= MARKS[len(self.curve)] * self.seconds:
-            row = {"wall_s": elapsed, "steps": steps, "updates": updates} | self.judge(act)
+        row = {"wall_s": elapsed, "steps": steps, "updates": updates}
+        if row[self.axis] >= MARKS[len(self.curve)] * self.amount:
+            row |= self.judge(act)
             # Marks that were passed at once, as while compiling, have the same score.
-            while len(self.curve) < len(MARKS) and elapsed >= MARKS[len(self.curve)] * self.seconds:
+            while len(self.curve) < len(MARKS) and row[self.axis] >= MARKS[len(self.curve)] * self.amount:
                 self.curve.append(row)
             self.judging_s = time.perf_counter() - self.start - elapsed
         return len(self.curve) == len(MARKS)
@@ -81,7 +86,7 @@ def our_ppo(seed: int, clock: Clock) -> None:
     updates = stage.config.epochs * stage.config.minibatches
     while not clock.over(act, done * stage.steps_per_iteration, done * updates):
         state, _ = stage.iterate(state, iteration)
-        progress = min(1.0, clock.elapsed() / clock.seconds)
+        progress = min(1.0, clock.elapsed() / clock.amount)
         iteration, done = max(iteration + 1, int(progress * stage.iterations)), done + 1
 
 
@@ -107,7 +112,7 @@ def our_sac(seed: int, clock: Clock) -> None:
 
         return jax.lax.scan(step, state, (jax.random.split(key, COUNT), batches))[0]
 
-    state = init_sac(jax.random.key(seed), track.observation_size, actions, HIDDEN, temperature=1.0)
+    state = init_sac(jax.random.key(seed), track.observation_size, actions, clock.hidden, temperature=1.0)
     replay = empty_transitions(REPLAY, track.observation_size, actions)
     steps, updates, present = 0, 0, track.observation()
 
@@ -157,7 +162,7 @@ def peer_sac(make, seed: int, clock: Clock) -> None:
         learning_starts=RANDOM_STEPS,
         train_freq=1,
         gradient_steps=COUNT,
-        policy_kwargs={"net_arch": list(HIDDEN)},
+        policy_kwargs={"net_arch": list(clock.hidden)},
         seed=seed,
     )
     # Far more steps than there is time for: the referee ends it.
@@ -180,12 +185,16 @@ def sbx(seed: int, clock: Clock) -> None:
 
 CONTESTANTS = {"our PPO": our_ppo, "our SAC": our_sac, "sb3 SAC": stable_baselines3, "sbx SAC": sbx}
 
+#: Of each axis: who takes part, and the width of both hidden layers. Over updates small enough for several seeds.
+RACES = {"wall_s": (tuple(CONTESTANTS), 256), "updates": (("our SAC", "sb3 SAC", "sbx SAC"), 64)}
 
-def measure(minutes: float, peer_python: str, seeds: int, at_once: int, work: Path) -> dict:
-    """Curves of all contestants, ``minutes`` of training each, ``at_once`` of them side by side on as many cores each.
+
+def measure(axis: str, amount: float, peer_python: str, seeds: int, at_once: int, work: Path) -> dict:
+    """Curves of all contestants, each after ``amount`` of training, ``at_once`` side by side on as many cores each.
 
     Those that ``work`` holds already are not repeated.
     """
+    names, hidden = RACES[axis]
     work.mkdir(parents=True, exist_ok=True)
     every, free = sorted(os.sched_getaffinity(0)), queue.SimpleQueue()
     cores = len(every) // at_once
@@ -193,33 +202,35 @@ def measure(minutes: float, peer_python: str, seeds: int, at_once: int, work: Pa
         free.put(",".join(map(str, every[number * cores : (number + 1) * cores])))
 
     def train(name: str, seed: int) -> dict:
-        output = work / f"{name.replace(' ', '-')}-seed{seed}-{minutes:g}min-{cores}cores.json"
+        output = work / f"{name.replace(' ', '-')}-seed{seed}-{amount:g}{axis}-{cores}cores.json"
         if not output.exists():
             python, own = sys.executable if name.startswith("our") else peer_python, free.get()
-            line = [python, str(HERE / "speed_wallclock.py"), name, str(minutes), str(seed), own, str(output)]
+            settings = [name, axis, str(amount), str(hidden), str(seed), own, str(output)]
+            line = [python, str(HERE / "speed_tracked.py"), *settings]
             try:
                 subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
             finally:
                 free.put(own)
         result = json.loads(output.read_text())
         last = result["curve"][-1]
-        print(f"wallclock {name} seed {seed}: error {last['error']:.3f}, {last['updates']} updates", flush=True)
+        print(f"{axis} {name} seed {seed}: error {last['error']:.3f}, {last['updates']} updates", flush=True)
         return result
 
     with ThreadPoolExecutor(at_once) as pool:
         # All of a seed, before the next.
-        jobs = [{name: pool.submit(train, name, seed) for name in CONTESTANTS} for seed in range(seeds)]
-    contestants = {name: [job[name].result() for job in jobs] for name in CONTESTANTS}
-    return {"minutes": minutes, "seeds": seeds, "cores": cores, "contestants": contestants}
+        jobs = [{name: pool.submit(train, name, seed) for name in names} for seed in range(seeds)]
+    contestants = {name: [job[name].result() for job in jobs] for name in names}
+    unit = {"minutes": amount / 60.0} if axis == "wall_s" else {"updates": amount}
+    return unit | {"seeds": seeds, "cores": cores, "hidden": hidden, "contestants": contestants}
 
 
-def main(name: str, minutes: float, seed: int, cores: set[int], output: Path) -> None:
+def main(name: str, axis: str, amount: float, hidden: int, seed: int, cores: set[int], output: Path) -> None:
     """Train and judge one contestant on ``cores``; the file appears when it is complete."""
     # Before anything is imported that starts threads.
     os.sched_setaffinity(0, cores)
     from speed_worker import peak_mib, versions
 
-    clock = Clock(60.0 * minutes)
+    clock = Clock(amount, axis, hidden)
     CONTESTANTS[name](seed, clock)
     result = {"seed": seed, "curve": clock.curve, "peak_mib": peak_mib(), "versions": versions()}
     partial = output.with_suffix(".partial")
@@ -228,4 +239,5 @@ def main(name: str, minutes: float, seed: int, cores: set[int], output: Path) ->
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), set(map(int, sys.argv[4].split(","))), Path(sys.argv[5]))
+    who, over, much, width, number, own_cores, file = sys.argv[1:]
+    main(who, over, float(much), int(width), int(number), set(map(int, own_cores.split(","))), Path(file))
