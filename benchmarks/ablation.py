@@ -123,7 +123,7 @@ def record(name: str) -> Path:
             key: contest[key] for key in ("position", "velocity", "integrated_error_s", "fall_rate", "command")
         },
         **json.loads((ROOT / RUNS / f"{name}.cost.json").read_text()),
-        "code": RunDirectory.open(ROOT / run).manifest()["code"],
+        "code": RunDirectory.open(ROOT / run).manifest()["sessions"][0]["code"],
     }
     kept.write_text(json.dumps(figures, indent=1) + "\n")
     return kept

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from reinfer.cli import compare
 from reinfer.cli.main import main
 from reinfer.cli.stages import load_stage_of
 from reinfer.cli.train import read_training
@@ -67,6 +68,12 @@ def test_compare_tells_what_reuse_saves(folder, monkeypatch):
     assert reuse["per_step"]["iqm"] < pearl["per_step"]["iqm"] and found["lower_is_better"]
     assert reuse["profile"][0] == pearl["profile"][0] == 1.0 and sum(reuse["profile"]) > sum(pearl["profile"])
     assert (folder / "cost.svg").read_text().count("reuse") >= 1
+
+
+def test_a_model_that_does_not_tell_its_scores_is_refused():
+    old = SimpleNamespace(algorithm="pearl", story={"provenance": {}})
+    with pytest.raises(ConfigError, match="a model of pearl does not tell its scores in training"):
+        compare._learning_curve(old)
 
 
 def test_algorithms_have_settings_of_their_own():

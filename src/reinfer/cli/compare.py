@@ -116,8 +116,13 @@ def _teams(options: CompareOptions):
 
 
 def _learning_curve(agent):
-    """Steps and returns on held-out tasks while ``agent`` was trained."""
-    found = agent.story["provenance"]["scores"]
+    """Steps and returns on held-out tasks while ``agent`` was trained. Raises ConfigError where it does not tell."""
+    found = agent.story["provenance"].get("scores")
+    if found is None:
+        raise ConfigError(
+            f"runs: a model of {agent.algorithm} does not tell its scores in training; it was made by an older "
+            "version: train it anew"
+        )
     return found["env_steps"], found["return_held_out"]
 
 

@@ -67,7 +67,11 @@ def compare(contenders: dict[str, Contender], protocol: Protocol, steps: int, re
             "per_step": _stated(scores[name], contender.trials[0].tasks.family, sign),
             "over_seeds": _over_seeds(scores[name].mean(1), sign),
             **{key: summary[key] for key in ("return", "return_by_episode", "final_error_by_family", "fall_rate")},
-            "few_shot": _few_shot(summary["few_shot"], sign),
+            "few_shot": {
+                "steps": summary["few_shot"]["steps"],
+                "per_step": [sign * value for value in summary["few_shot"]["reward"]],
+                "belief": summary["few_shot"]["belief"],
+            },
             "curve": _curve(contender.curve, steps, sign),
             "steps_to_reference": _steps_to(contender.curve, bar, steps),
             "profile": [float(value) for value in performance_profile(scores[name], thresholds)],
@@ -87,13 +91,6 @@ def _stated(scores, strata, sign: float) -> dict:
     interval = [sign * end for end in bootstrap_interval(scores, strata, seed=0, resample_tasks=True)]
     iqm = float(interquartile_mean(scores.ravel()))
     return {"mean": sign * float(scores.mean()), "iqm": sign * iqm, "interval": sorted(interval)}
-
-
-def _few_shot(curves: dict, sign: float) -> dict:
-    """Curves through a trial, with what is stated in place of rewards."""
-    return {"steps": curves["steps"], "per_step": [sign * value for value in curves["reward"]]} | {
-        "belief": curves["belief"]
-    }
 
 
 def _curve(curve: Curve | None, steps: int, sign: float) -> dict | None:
