@@ -167,9 +167,13 @@ def readme_table() -> str:
             lines.append(f"| {body}: position / velocity | {ours} / {speed} | {published} |")
     if (RESULTS / "compare_cheetah-vel.json").exists():
         agents = load("compare_cheetah-vel")["agents"]
-        pearl = agents.get("pearl")
-        seeds = "" if not pearl else f"{pearl['seeds']} seed{'s' * (pearl['seeds'] > 1)}"
-        beside = f"PEARL here, {seeds}, {pearl['robot_steps']:,} steps: {first_and_last(pearl)}" if pearl else ""
+        scratch = {name: part for name, part in agents.items() if part["curve"] and not part["told"]}
+        beside = "; ".join(
+            f"{name.upper()} {first_and_last(part)} after {part['robot_steps'] / 1e6:.1f} M steps"
+            f" ({part['seeds']} seed{'s' * (part['seeds'] > 1)})"
+            for name, part in scratch.items()
+        )
+        beside = f"trained here from scratch: {beside}" if beside else ""
         reuse = first_and_last(agents["reuse"])
         what = "Cheetah-Vel, return of the first / last episode, rewards as the toy knows them"
         lines.append(f"| {what} | **{reuse}** | {beside} |")
