@@ -8,6 +8,16 @@ _GROUPS = (
     ("The mirror, half of the training tasks, PCGrad", ("encoder-gru", "gru-", "equivariant-", "pcgrad")),
 )
 
+#: What tables alone do not tell.
+_NOTES = {
+    "What inference is trained on and for": [
+        "Without the target head it is the policy that fails, not inference. Evaluation makes targets exact from the",
+        "window, whatever the head says; in training the policy sees them as the head decodes them, arbitrary without",
+        "one, and learns not to follow them. A policy that was trained with the head does well above the same encoder.",
+        "",
+    ]
+}
+
 
 def ablation_lines(found: dict) -> list[str]:
     """Tables of what ``benchmarks/ablation.py`` found, of those variants that were trained."""
@@ -24,6 +34,7 @@ def ablation_lines(found: dict) -> list[str]:
             "|---" * 11 + "|",
             *(_row(row) for row in members.values()),
             "",
+            *_NOTES.get(title, []),
         ]
     return lines
 

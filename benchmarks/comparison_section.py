@@ -20,8 +20,11 @@ def comparison_lines(found: dict) -> list[str]:
         " any unknown task. It learns of a task by the toy's rewards, -|v - g| / |g|, which tell the target and cost no"
         " effort; the others are shown the benchmark's own. All are judged by the benchmark's.",
         "",
-        "| agent | meta-training steps | minutes | seeds | per step | return by episode | as good as reuse after |",
-        "|---" * 7 + "|",
+        "Final error: of the controlled value over the last 50 steps, m/s or m, without effort and start-up.",
+        "",
+        "| agent | meta-training steps | minutes | seeds | per step | return by episode | final error "
+        "| as good as reuse after |",
+        "|---" * 8 + "|",
         *(_row(name, part) for name, part in found["agents"].items()),
         "",
         "Figure: error against robot steps of meta-training; performance profiles; error and belief against rows of",
@@ -35,11 +38,12 @@ def comparison_lines(found: dict) -> list[str]:
 def _row(name: str, part: dict) -> str:
     low, high = part["per_step"]["interval"]
     returns = ", ".join(f"{value:.1f}" for value in part["return_by_episode"])
+    errors = ", ".join(f"{value:.3f}" for value in part["final_error_by_family"].values())
     minutes = part.get("training_minutes")
     after = part["steps_to_reference"]
     reached = "" if part["curve"] is None else "never" if after is None else f"{after:,} steps"
     label = f"{name}, told its task" if part["told"] else f"**{name}**" if name == "reuse" else name
     return (
         f"| {label} | {part['robot_steps']:,} | {'' if minutes is None else f'{minutes:.0f}'} | {part['seeds']} "
-        f"| {part['per_step']['iqm']:.3f} ({low:.3f} to {high:.3f}) | {returns} | {reached} |"
+        f"| {part['per_step']['iqm']:.3f} ({low:.3f} to {high:.3f}) | {returns} | {errors} | {reached} |"
     )
