@@ -33,6 +33,13 @@ def test_plots_of_records(transfer_folder, tmp_path, capsys):
     assert f"figure: {path}" in capsys.readouterr().out
 
 
+def test_plot_of_the_scores_that_a_model_tells(tmp_path):
+    path = tmp_path / "scores.svg"
+    places = [f"shipped:scratch/cheetah-vel/{name}-seed0" for name in ("pearl", "rl2")]
+    assert main(["plot", "progress", *places, "--output", str(path)]) == 0
+    assert "scratch/cheetah-vel/rl2-seed0" in path.read_text() and "return held out" in path.read_text()
+
+
 def test_plot_of_progress(tmp_path):
     (tmp_path / "metrics.csv").write_text("iteration,env_steps,score\n1,10,0.5\n2,20,0.25\n")
     path = tmp_path / "progress.png"
@@ -252,6 +259,9 @@ def test_what_does_not_fit_is_said_before_models_play(arguments, said, capsys, t
         (["plot", "progress", "shipped:toy/seed0"], "is a model away from its run: its learning curve stayed there"),
         (["plot", "tracks", "missing.safetensors"], "missing.safetensors cannot be read"),
         (["plot", "tracks", "missing", "--output", "a.gif"], "'a.gif' must end in one of png, svg, pdf"),
+        (["plot", "tracks", "shipped:scratch/cheetah-vel/rl2-seed0"], "no part of the hierarchy"),
+        (["plot", "compare", "shipped:toy/seed0", "shipped:scratch/cheetah-vel/rl2-seed0"], "no part of the hierarchy"),
+        (["video", "shipped:half_cheetah/low", "shipped:scratch/cheetah-vel/rl2-seed0"], "no part of the hierarchy"),
         (["plot", "progress"], "no runs are named"),
         (["plot", "progress", "missing"], "no run at missing"),
         (["plot", "latent", "missing"], "no run or model at missing"),

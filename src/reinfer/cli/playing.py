@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
-from reinfer.cli.sources import Sources, Team, refuse, teams
+from reinfer.cli.sources import Sources, Team, refuse, refuse_others, teams
 from reinfer.runs.errors import ArtifactError
 
 #: Why models are refused beside what was kept.
@@ -40,6 +40,7 @@ def records_of(sources: Sources, body: str | None = None) -> list:
     if records:
         refuse(sources.named, NOT_BOTH)
         return records
+    refuse_others(sources)
     for cast in [load(team) for team in teams(sources, body)]:
         records += play(cast)
     if not records:
@@ -122,6 +123,7 @@ def contests_of(sources: Sources, body: str | None = None) -> dict[str, dict]:
     if found:
         refuse(sources.named, NOT_BOTH)
     else:
+        refuse_others(sources)
         casts = {team.body: load(team) for team in teams(sources, body)}
         found = {name: compete(cast) for name, cast in casts.items()}
     if not found:

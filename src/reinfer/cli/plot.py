@@ -106,15 +106,17 @@ def _progress(options: ProgressOptions):
     if not options.runs:
         raise ConfigError("no runs are named; at least one run folder is needed")
     folders = [run_of(reference) for reference in options.runs]
-    metrics = list(options.metric) or [score_of(folders[0])]
-    return progress_figure([read_progress(folder) for folder in folders], metrics)
+    metrics = options.metric or ((score_of(folders[0]),) if folders[0] else ())
+    curves = [
+        read_progress(folder) if folder else scores_of(reference)
+        for folder, reference in zip(folders, options.runs, strict=True)
+    ]
+    # What models tell is one metric, the one they are judged by.
+    return progress_figure(curves, list(metrics or curves[0].columns))
 
 
-def run_of(reference: str) -> str:
-    """The run folder meant by ``reference``, that of a run or of the model in it.
-
-    Raises ArtifactError on a model that was taken out of its run: learning curves stay behind.
-    """
+def run_of(reference: str) -> str | None:
+    """The run folder meant by ``reference``, that of a run or of the model in it; None of one that was taken out."""
     from reinfer.runs.directory import MANIFEST_FILE, SHIPPED, resolve
     from reinfer.runs.models import DESCRIPTION_FILE
 
@@ -124,7 +126,22 @@ def run_of(reference: str) -> str:
     for folder in resolve(reference).parents[:2]:
         if (folder / MANIFEST_FILE).is_file():
             return str(folder)
-    raise ArtifactError(f"{reference} is a model away from its run: its learning curve stayed there; name the run")
+    return None
+
+
+def scores_of(reference: str):
+    """The ``Progress`` that a model away from its run tells. Raises ArtifactError where its curve stayed behind."""
+    import numpy as np
+
+    from reinfer.runs.directory import SHIPPED, resolve
+    from reinfer.runs.models import load_model
+    from reinfer.viewing.progress import STEPS, Progress
+
+    scores = load_model(resolve(reference)).provenance.get("scores")
+    if scores is None:
+        raise ArtifactError(f"{reference} is a model away from its run: its learning curve stayed there; name the run")
+    columns = {name: np.array(values) for name, values in scores.items()}
+    return Progress(reference.removeprefix(SHIPPED), columns.pop(STEPS), columns)
 
 
 def score_of(run_folder: str) -> str:

@@ -15,6 +15,7 @@ _FIRST_BODY = "half_cheetah"
 
 #: Kinds of model, as their files name them.
 TOY_AGENT, LOW_LEVEL, STRIDE, HIGH = "toy_agent", "low_level", "stride", "high"
+_OF_THE_HIERARCHY = (TOY_AGENT, LOW_LEVEL, STRIDE, HIGH)
 
 
 class Named(NamedTuple):
@@ -48,6 +49,17 @@ def refuse(references, why: str) -> None:
     """Raise ConfigError if there are ``references``, of which nothing would be seen, for ``why``."""
     if references:
         raise ConfigError(f"{', '.join(map(str, references))}: {why}")
+
+
+def refuse_others(sources: Sources) -> None:
+    """Raise ConfigError on models that are no part of the hierarchy, where only that is played."""
+    others = [
+        named.reference for kind in sources.models.keys() - set(_OF_THE_HIERARCHY) for named in sources.of_kind(kind)
+    ]
+    refuse(
+        sorted(others),
+        "no part of the hierarchy, which alone plays here; `reinfer eval` and `reinfer compare` judge it",
+    )
 
 
 def sort(references) -> Sources:

@@ -62,7 +62,7 @@ def records_by_name(options: VideoOptions) -> dict:
     """One record per source that was kept, else one per robot whose models are given, by what to call them."""
     from reinfer.cli.playing import NO_RECORDS, NOT_BOTH, load, play
     from reinfer.cli.records import load_records
-    from reinfer.cli.sources import refuse, sort, teams
+    from reinfer.cli.sources import refuse, refuse_others, sort, teams
     from reinfer.viewing.video import require_simulations
 
     sources = sort(options.sources)
@@ -73,6 +73,7 @@ def records_by_name(options: VideoOptions) -> dict:
         records = [load_records([path], options.body)[0] for path in kept]
         require_simulations("simulation", options.simulation, records[0].tasks)
     else:
+        refuse_others(sources)
         tasks = make_tasks_of(options.task) if options.task else None
         casts = [load(team, tasks) for team in teams(sources, options.body)]
         for cast in casts:
