@@ -5,7 +5,8 @@ python benchmarks/comparison.py [BENCHMARK...] [--seeds N] [--algos A,B,...]
 Benchmarks are cheetah-vel and standard, both by default; about 25 minutes per run on 2 quiet cores, two seeds of four
 algorithms by default. Runs lie in ``runs/scratch``, an interrupted one is resumed; what comes of them is shipped, below
 ``src/reinfer/models/scratch``, and is not trained again while it is there. What ``reinfer compare`` prints of all that
-are shipped goes to ``docs/results/compare_BENCHMARK.json``, its figure beside it; pages are written by
+are shipped, and of corrections as ``benchmarks/relearned.py`` learns them, goes to
+``docs/results/compare_BENCHMARK.json``, its figure beside it; pages are written by
 ``python benchmarks/results.py --pages``.
 """
 
@@ -16,10 +17,13 @@ import time
 from pathlib import Path
 
 from ablation import ROOT, reinfer, trained_run
+from relearned import SEEDS, relearned
 from train_shipped import MODELS, TIMES, note
 
 BENCHMARKS = ("cheetah-vel", "standard")
 ALGORITHMS = ("pearl", "sac-told", "rl2", "melts")
+#: The robot.
+BODY = "half_cheetah"
 RESULTS = ROOT / "docs" / "results"
 #: How many shipped toy agents play.
 REUSE = 5
@@ -49,19 +53,13 @@ def train(benchmark: str, algorithm: str, seed: int) -> None:
     note(shipped, ["scratch", *options], spent)
 
 
-def relearn(seed: int) -> None:
-    """Learn corrections of the sub-goals of toy agent ``seed`` on the robot, unless that was done."""
-    trained_run(Path("runs") / "high" / f"comparison-seed{seed}", "--toy", f"shipped:toy/seed{seed}")
-
-
 def compare(benchmark: str) -> None:
     """Compare all that were shipped of ``benchmark`` with the toy agents."""
     places = [f"scratch/{benchmark}/{folder.name}" for folder in sorted((MODELS / "scratch" / benchmark).glob("*"))]
     figure = RESULTS / f"compare_{benchmark}.svg"
     options = ("--reuse", str(REUSE), "--output", str(figure.relative_to(ROOT)))
-    highs = [str(run.relative_to(ROOT)) for run in sorted((ROOT / "runs" / "high").glob("comparison-seed*"))]
-    # Corrections are learned on standard tasks.
-    high = ("--high", *highs) if highs and benchmark == "standard" else ()
+    # Corrections are learned on standard tasks, whatever the benchmark.
+    high = ("--high", *(relearned(BODY, seed) for seed in SEEDS))
     found = json.loads(reinfer("compare", *(f"shipped:{one}" for one in places), *options, *high, "--json"))
     times = json.loads(TIMES.read_text())
     for name, part in found["agents"].items():
@@ -78,8 +76,6 @@ if __name__ == "__main__":
     asked = parser.parse_args()
     for benchmark in asked.benchmarks or BENCHMARKS:
         for seed in range(asked.seeds):
-            if benchmark == "standard":
-                relearn(seed)
             for algorithm in asked.algos.split(","):
                 train(benchmark, algorithm, seed)
                 compare(benchmark)
