@@ -78,13 +78,13 @@ def flags(settings: dict) -> list[str]:
     return words
 
 
-def training(name: str, run: Path) -> None:
-    """Train variant ``name`` or go on with it, and note what this cost: wall-clock and processor seconds."""
-    cost = ROOT / RUNS / f"{name}.cost.json"
+def costed_run(run: Path, *words: str) -> tuple[RunDirectory, dict]:
+    """``trained_run``, and what it cost in all, however often it was interrupted: wall-clock and processor seconds."""
+    cost = ROOT / f"{run}.cost.json"
     spent = json.loads(cost.read_text()) if cost.exists() else {"seconds": 0.0, "cpu_seconds": 0.0}
     began, used = time.monotonic(), _processor_seconds()
     try:
-        trained_run(run, *flags(VARIANTS[name]))
+        return trained_run(run, *words), spent
     finally:
         spent["seconds"] += time.monotonic() - began
         spent["cpu_seconds"] += _processor_seconds() - used
@@ -102,9 +102,8 @@ def record(name: str) -> Path:
     kept, run = ROOT / RUNS / f"{name}.json", RUNS / "toy" / name
     if kept.exists():
         return kept
-    if not (ROOT / run).exists() or RunDirectory.open(ROOT / run).status() != "done":
-        training(name, run)
-    RunDirectory.open(ROOT / run).require_config(replace(ToyConfig(), **VARIANTS[name]))
+    directory, cost = costed_run(run, *flags(VARIANTS[name]))
+    directory.require_config(replace(ToyConfig(), **VARIANTS[name]))
     # All encoders share a prior; to judge it takes longer than all else.
     judged = [] if name.startswith("prior-") or name == "encoder-gru" else ["--no-mixture"]
     found = json.loads(reinfer("eval", "toy", "--model", str(run), *judged, "--json"))
@@ -122,8 +121,8 @@ def record(name: str) -> Path:
         "transfer": {
             key: contest[key] for key in ("position", "velocity", "integrated_error_s", "fall_rate", "command")
         },
-        **json.loads((ROOT / RUNS / f"{name}.cost.json").read_text()),
-        "code": RunDirectory.open(ROOT / run).manifest()["sessions"][0]["code"],
+        **cost,
+        "code": directory.manifest()["sessions"][0]["code"],
     }
     kept.write_text(json.dumps(figures, indent=1) + "\n")
     return kept
@@ -133,10 +132,10 @@ def main(names: list[str]) -> None:
     """Train and judge what is missing of ``names``, then write the figures of all there is."""
     for name in names:
         record(name)
-    kept = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     found = {name: ROOT / RUNS / f"{name}.json" for name in VARIANTS}
-    made = {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
-    figures = {name: made.get(name, kept.get(name)) for name in VARIANTS if name in made or name in kept}
+    known |= {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
+    figures = {name: known[name] for name in VARIANTS if name in known}
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
 
 

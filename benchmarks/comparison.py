@@ -13,10 +13,10 @@ are shipped, and of corrections as ``benchmarks/relearned.py`` learns them, goes
 import argparse
 import json
 import shutil
-import time
 from pathlib import Path
 
-from ablation import ROOT, reinfer, trained_run
+from ablation import ROOT, costed_run, reinfer
+from evaluations import RESULTS
 from relearned import SEEDS, relearned
 from train_shipped import MODELS, TIMES, note
 
@@ -24,7 +24,6 @@ BENCHMARKS = ("cheetah-vel", "standard")
 ALGORITHMS = ("pearl", "sac-told", "rl2", "melts")
 #: The robot.
 BODY = "half_cheetah"
-RESULTS = ROOT / "docs" / "results"
 #: How many shipped toy agents play.
 REUSE = 5
 
@@ -41,16 +40,9 @@ def train(benchmark: str, algorithm: str, seed: int) -> None:
         return
     options = ("--algo", algorithm, "--tasks", benchmark, "--seed", str(seed))
     run = Path("runs") / "scratch" / f"{benchmark}-{algorithm}-seed{seed}"
-    cost = ROOT / f"{run}.cost.json"
-    spent, began = json.loads(cost.read_text())["seconds"] if cost.exists() else 0.0, time.monotonic()
-    try:
-        done = trained_run(run, *options)
-    finally:
-        spent += time.monotonic() - began
-        cost.parent.mkdir(parents=True, exist_ok=True)
-        cost.write_text(json.dumps({"seconds": spent}) + "\n")
+    done, cost = costed_run(run, *options)
     shutil.copytree(done.model, MODELS / shipped)
-    note(shipped, ["scratch", *options], spent)
+    note(shipped, ["scratch", *options], cost["seconds"])
 
 
 def compare(benchmark: str) -> None:
@@ -78,4 +70,4 @@ if __name__ == "__main__":
         for seed in range(asked.seeds):
             for algorithm in asked.algos.split(","):
                 train(benchmark, algorithm, seed)
-                compare(benchmark)
+        compare(benchmark)

@@ -122,14 +122,16 @@ def test_replay_keeps_the_newest_steps_of_every_task():
 @pytest.mark.parametrize(("algorithm", "share"), [("pearl", 0.5), ("rl2", 0.5), ("sac-told", 0.5), ("melts", 0.7)])
 def test_learns_what_the_task_is(point, algorithm, share):
     stage = STAGES[algorithm](POINT[algorithm])
-    state = stage.init()
+    state, rows = stage.init(), []
     for iteration in range(stage.iterations):
         state, metrics = stage.iterate(state, iteration)
+        rows.append(metrics)
     assert all(type(value) is float and np.isfinite(value) for value in metrics.values())
     # Windows of MELTS begin anew with every episode: it always plays its first steps without knowing.
     assert metrics["return_held_out"] > share * ignorant_return()
     if algorithm == "melts":
-        assert metrics["reward_error"] < 0.15 and metrics["components"] >= 2.0
+        assert metrics["reward_error"] < min(0.15, 0.4 * rows[0]["reward_error"])
+        assert metrics["components"] >= 2.0
     if algorithm == "pearl":
         # What it draws from the prior is another task's; it has to see one to know it.
         assert metrics["first_return_held_out"] < metrics["return_held_out"] - 1.0

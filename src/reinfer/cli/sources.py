@@ -53,13 +53,9 @@ def refuse(references, why: str) -> None:
 
 def refuse_others(sources: Sources) -> None:
     """Raise ConfigError on models that are no part of the hierarchy, where only that is played."""
-    others = [
-        named.reference for kind in sources.models.keys() - set(_OF_THE_HIERARCHY) for named in sources.of_kind(kind)
-    ]
-    refuse(
-        sorted(others),
-        "no part of the hierarchy, which alone plays here; `reinfer eval` and `reinfer compare` judge it",
-    )
+    groups = [group for kind, group in sources.models.items() if kind not in _OF_THE_HIERARCHY]
+    others = [named.reference for group in groups for named in group]
+    refuse(others, "no part of the hierarchy, which alone plays here; `reinfer eval` and `reinfer compare` judge it")
 
 
 def sort(references) -> Sources:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from scipy.special import entr
 
 from reinfer.inference.adaptive.agent import ScratchAgent
 from reinfer.simulation.tasks import TaskSimulation
@@ -121,10 +122,5 @@ def play_reused(
         record = rollout(hierarchy, tasks, protocol.steps(dt_s) * dt_s, rng)
         state = record.task_state
         reward = protocol.reward(tasks, Step(state[:-1], np.stack(low_level.actions), state[1:], dt_s))
-        played.append(Episode(record, reward, entropy(record.family_probability)))
+        played.append(Episode(record, reward, entr(record.family_probability).sum(-1)))
     return played
-
-
-def entropy(probability) -> np.ndarray:
-    """Of distributions (..., F), in nats, (...)."""
-    return -np.sum(probability * np.log(np.maximum(probability, 1e-12)), axis=-1)
