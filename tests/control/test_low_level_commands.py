@@ -176,8 +176,10 @@ def test_the_recent_peak_lasts_a_second_and_can_be_forgotten():
 
 def test_effort_costs():
     zero, commands = np.zeros(1), command(GOAL, 0.0)
-    rest, effort = (tracking_reward(zero, zero, zero, zero, commands, np.full((1, 6), a), 2.4)[0] for a in (0.0, 1.0))
+    steps = [(zero, zero, zero, zero, commands, np.full((1, 6), a), 2.4) for a in (0.0, 1.0)]
+    rest, effort = (tracking_reward(*step, effort_price=0.01)[0] for step in steps)
     assert rest == pytest.approx(1.0) and effort == pytest.approx(0.94)
+    assert tracking_reward(*steps[1], effort_price=0.05)[0] == pytest.approx(0.7)
 
 
 def test_speed_is_distance_over_time_and_goals_are_distances():

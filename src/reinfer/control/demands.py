@@ -38,7 +38,7 @@ class Terms(NamedTuple):
     judged relative to the target; share of goals that lie farther than a policy can see, so that bodies run at full
     speed for long; share of episodes in which commands change all the time; at which share of the highest promised
     speed goals are approached from afar; share of episodes of a pitch to hold that begin near it; standard deviation of
-    random pushes (m/s)."""
+    random pushes (m/s); what effort costs, as ``effort_price`` of ``tracking_reward``."""
 
     episode_s: float
     moving_starts: float
@@ -48,6 +48,7 @@ class Terms(NamedTuple):
     goal_share: float
     posed_starts: float
     pushes_mps: float
+    effort_price: float
 
 
 class Demand(NamedTuple):
@@ -152,5 +153,5 @@ def judged(before, reached, action, commands: Commands, progress: Progress, dema
     average = averaged_error(progress.average, error, age_s, dt_s)
     average = xp.where(commands.kind == JUMP, recent.max(1) - commands.target, average)
     scored = (error, average, age_s, reached[:, 3], commands, action)
-    reward = tracking_reward(*scored, terms.goal_share * demand.promised, terms.relative_speed)
+    reward = tracking_reward(*scored, terms.goal_share * demand.promised, terms.effort_price, terms.relative_speed)
     return reward, Progress(average, age_s, recent)

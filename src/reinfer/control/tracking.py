@@ -104,7 +104,7 @@ def hold_reward(error, sharp) -> np.ndarray:
 
 
 def tracking_reward(
-    error, average, age_s, speed, commands, action, goal_speed: float, relative_speed: bool = False
+    error, average, age_s, speed, commands, action, goal_speed: float, effort_price: float, relative_speed: bool = False
 ) -> np.ndarray:
     """Reward of one control step, shape (N,).
 
@@ -114,6 +114,7 @@ def tracking_reward(
         speed: vx reached, m/s (N,).
         action: executed actions (N, A) in [-1, 1].
         goal_speed: at which goals are approached from afar, m/s.
+        effort_price: taken from the reward, times the sum of the squared actions.
         relative_speed: as ``relative`` of ``velocity_reward``.
     """
     by_kind = {
@@ -124,7 +125,7 @@ def tracking_reward(
     }
     xp = error.__array_namespace__()
     tracking = xp.select([commands.kind == kind for kind in by_kind], list(by_kind.values()))
-    return tracking - 0.01 * xp.square(action).sum(-1)
+    return tracking - effort_price * xp.square(action).sum(-1)
 
 
 def draw_commands(rng, x, ranges: CommandRange) -> Commands:

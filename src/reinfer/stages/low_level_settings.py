@@ -44,6 +44,9 @@ class LowLevelConfig:
     entropy_weight: float = setting(0.002, "bonus on the log standard deviation, until annealing", low=0.0)
     anneal_from: float = setting(0.5, "fraction of the run after which exploration fades", low=0.0, high=1.0)
     relative_speed: bool = setting(False, "judge speeds relative to the target where far from it")
+    effort_price: float = setting(
+        0.01, "taken from the reward of a step, of about 1 at best: times the sum of the squared actions", low=0.0
+    )
     speed_ramp: float = setting(0.0, "fraction of the run over which the speeds asked for grow", low=0.0, high=1.0)
     speed_reserve: float = setting(1.0, "speeds are learned up to so many times the highest promised", low=1.0)
     hard_commands: float = setting(
