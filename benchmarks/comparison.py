@@ -18,7 +18,7 @@ from pathlib import Path
 from ablation import ROOT, costed_run, reinfer
 from evaluations import RESULTS
 from relearned import SEEDS, relearned
-from train_shipped import MODELS, TIMES, note
+from train_shipped import MODELS, THRIFTY, TIMES, note
 
 BENCHMARKS = ("cheetah-vel", "standard")
 ALGORITHMS = ("pearl", "sac-told", "rl2", "melts")
@@ -49,7 +49,7 @@ def compare(benchmark: str) -> None:
     """Compare all that were shipped of ``benchmark`` with the toy agents."""
     places = [f"scratch/{benchmark}/{folder.name}" for folder in sorted((MODELS / "scratch" / benchmark).glob("*"))]
     figure = RESULTS / f"compare_{benchmark}.svg"
-    options = ("--reuse", str(REUSE), "--output", str(figure.relative_to(ROOT)))
+    options = ("--reuse", str(REUSE), "--low", f"shipped:{BODY}/{THRIFTY}", "--output", str(figure.relative_to(ROOT)))
     # Corrections are learned on standard tasks, whatever the benchmark.
     high = ("--high", *(relearned(BODY, seed) for seed in SEEDS))
     found = json.loads(reinfer("compare", *(f"shipped:{one}" for one in places), *options, *high, "--json"))

@@ -16,14 +16,16 @@ def comparison_lines(found: dict) -> list[str]:
         " each (RL2 plays those of the trials it was trained for); per step, of the last episode:"
         f" {found['measure']} ({better} is better), interquartile mean and 95 % interval over seeds and tasks.",
         *([_PUBLISHED[found["protocol"]]] if found["protocol"] in _PUBLISHED else []),
-        f"Beneath reuse lies a low level trained for {found['low_level_steps'] / 1e6:.1f} M steps on commands, without"
-        " any unknown task. It learns of a task by the toy's rewards, -|v - g| / |g|, which tell the target and cost no"
-        " effort; the others are shown the benchmark's own. All are judged by the benchmark's.",
+        f"Beneath reuse lies a low level trained for {found['agents']['reuse']['low_level_steps'] / 1e6:.1f} M steps on"
+        " commands, without any unknown task; beneath `reuse, thrifty` one that paid in training what effort costs in"
+        " the benchmark (`--effort-price 0.05`, by default 0.01). Reuse learns of a task by the toy's rewards,"
+        " -|v - g| / |g|, which tell the target and cost no effort; the others are shown the benchmark's own. All are"
+        " judged by the benchmark's.",
         "",
         "Final error: of the controlled value over the last 50 steps, m/s or m, without effort and start-up.",
         "",
         "| agent | meta-training steps | minutes | seeds | per step | return by episode | final error "
-        "| as good as reuse after |",
+        "| as good after |",
         "|---" * 8 + "|",
         *(_row(name, part) for name, part in found["agents"].items()),
         "",
@@ -40,9 +42,9 @@ def _row(name: str, part: dict) -> str:
     returns = ", ".join(f"{value:.1f}" for value in part["return_by_episode"])
     errors = ", ".join(f"{value:.3f}" for value in part["final_error_by_family"].values())
     minutes = part.get("training_minutes")
-    after = part["steps_to_reference"]
-    reached = "" if part["curve"] is None else "never" if after is None else f"{after:,} steps"
-    label = f"{name}, told its task" if part["told"] else f"**{name}**" if name == "reuse" else name
+    after = {of: "never" if steps is None else f"{steps:,} steps" for of, steps in part["steps_to"].items()}
+    reached = "" if part["curve"] is None else "; ".join(f"{of}: {steps}" for of, steps in after.items())
+    label = f"{name}, told its task" if part["told"] else f"**{name}**" if name in part["steps_to"] else name
     return (
         f"| {label} | {part['robot_steps']:,} | {'' if minutes is None else f'{minutes:.0f}'} | {part['seeds']} "
         f"| {part['per_step']['iqm']:.3f} ({low:.3f} to {high:.3f}) | {returns} | {errors} | {reached} |"

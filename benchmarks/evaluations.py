@@ -39,6 +39,7 @@ PUBLISHED = {
 COMMANDS = {
     **{f"toy_seed{seed}": f"eval toy --model shipped:toy/seed{seed} --json" for seed in SEEDS},
     "low": "eval low --body half_cheetah --json",
+    "low_thrifty": "eval low --body half_cheetah --model shipped:half_cheetah/thrifty --json",
     "transfer_standard": "eval transfer --body half_cheetah --tasks standard --seeds 5 --ablation --json",
     "transfer_heldout": "eval transfer --body half_cheetah --tasks heldout --seeds 5 --json",
     **{f"low_{body}": f"eval low --body {body} --json" for body in PUBLISHED},

@@ -57,13 +57,14 @@ def test_compare_tells_what_reuse_saves(folder, monkeypatch):
     monkeypatch.chdir(folder)
     # A model away from its run still knows what its training cost.
     shutil.copytree("runs/scratch/pearl/model", "away")
-    runs = "runs/scratch/pearl away"
-    found = json.loads(typed(f"compare {runs} --episodes 1 --threads 1 --output cost.svg --json"))
-    assert list(found["agents"]) == ["reuse", "pearl"]
-    reuse, pearl = found["agents"].values()
+    runs, low = "runs/scratch/pearl away", "--low shipped:half_cheetah/low"
+    found = json.loads(typed(f"compare {runs} {low} --episodes 1 --threads 1 --output cost.svg --json"))
+    assert list(found["agents"]) == ["reuse", "reuse, low", "pearl"]
+    reuse, above, pearl = found["agents"].values()
+    assert above == reuse and above["low_level_steps"] > 1e6 and pearl["low_level_steps"] is None
     assert reuse["robot_steps"] == 0 and pearl["robot_steps"] == 240
     assert not pearl["told"] and pearl["seeds"] == 2
-    assert pearl["curve"]["robot_steps"] == [120, 240] and pearl["steps_to_reference"] is None
+    assert pearl["curve"]["robot_steps"] == [120, 240] and pearl["steps_to"] == {"reuse": None, "reuse, low": None}
     # A low level that follows commands, told by rewards alone which speed is wanted, against two gradient steps.
     assert reuse["per_step"]["iqm"] < pearl["per_step"]["iqm"] and found["lower_is_better"]
     assert reuse["profile"][0] == pearl["profile"][0] == 1.0 and sum(reuse["profile"]) > sum(pearl["profile"])
@@ -109,6 +110,9 @@ def test_what_does_not_fit_together_is_refused(folder, monkeypatch):
     [
         ("eval scratch runs/scratch/pearl --reuse 99", "toy/seed"),
         ("compare runs/scratch/pearl --reuse 1 --high missing", "no run or model at missing"),
+        ("compare runs/scratch/pearl --low missing", "no run or model at missing"),
+        ("compare runs/scratch/pearl --reuse 0 --low shipped:half_cheetah/low", "low: given, but reuse is 0"),
+        ("compare runs/scratch/pearl --low a/low b/low", "low: a/low, b/low do not all differ in name"),
         ("compare runs/scratch/pearl --reuse 0 --output runs/scratch/pearl/metrics.csv/cost.svg", "is not a folder"),
     ],
 )

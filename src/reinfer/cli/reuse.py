@@ -14,18 +14,19 @@ class Reuse(NamedTuple):
     low_level: object
 
 
-def load_reused(bench, seeds: int, high: tuple[str, ...] = ()) -> list[Reuse]:
+def load_reused(bench, seeds: int, high: tuple[str, ...] = (), low: str | None = None) -> list[Reuse]:
     """Each of the first ``seeds`` shipped toy agents on the robot of ``bench``.
 
-    ``high``: relearned high levels (runs or model folders), one per toy agent, that are to choose sub-goals. Raises
-    ConfigError where nothing is shipped for the robot, or where its low level knows another physics than ``bench``.
+    ``high``: relearned high levels (runs or model folders), one per toy agent, that are to choose sub-goals; ``low``:
+    the low level beneath, if not the shipped one. Raises ConfigError where nothing is shipped for the robot, or where
+    its low level knows another physics than ``bench``.
     """
     policy = RELEARNED if high else TOY
-    options = TransferOptions(body=bench.body.reference, policy=policy, seeds=seeds, high=high)
+    options = TransferOptions(body=bench.body.reference, policy=policy, seeds=seeds, high=high, low=low)
     contest, contestants = prepare(options)
     if contest.body.timing != bench.body.timing:
         raise ConfigError(
-            f"body: the shipped low level of {bench.body.name} knows timing {contest.body.timing!r}, "
+            f"body: {low or f'the shipped low level of {bench.body.name}'} knows timing {contest.body.timing!r}, "
             f"the runs {bench.body.timing!r}"
         )
     return [

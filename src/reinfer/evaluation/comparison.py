@@ -45,18 +45,18 @@ def curve_of(runs) -> Curve:
     return Curve(steps[0], np.stack([np.asarray(returns[:length], float) for _, returns in runs]))
 
 
-def compare(contenders: dict[str, Contender], protocol: Protocol, steps: int, reference: str | None) -> dict:
+def compare(contenders: dict[str, Contender], protocol: Protocol, steps: int, references=()) -> dict:
     """The report of ``reinfer compare`` (see ``cli.compare``) for episodes of so many ``steps``.
 
-    ``reference``: the contender whose return others have to reach, or None. What is reached, as in learning curves, is
-    the mean over tasks of a seed, and of seeds the interquartile mean.
+    ``references``: contenders whose return others have to reach. What is reached, as in learning curves, is the mean
+    over tasks of a seed, and of seeds the interquartile mean.
     """
     # Of an episode: returns of the last one, per control step; negated where they are errors.
     scores = {name: np.stack([t.returns[-1] for t in c.trials]) / steps for name, c in contenders.items()}
     sign = -1.0 if protocol.error else 1.0
     low, high = (float(f(np.concatenate([s.ravel() for s in scores.values()]))) for f in (np.min, np.max))
     thresholds = np.linspace(low, high, _PROFILE_POINTS)
-    bar = None if reference is None else float(interquartile_mean(scores[reference].mean(1)))
+    bars = {name: float(interquartile_mean(scores[name].mean(1))) for name in references}
     found = {}
     for name, contender in contenders.items():
         summary = summarise_trials(contender.trials)
@@ -73,14 +73,13 @@ def compare(contenders: dict[str, Contender], protocol: Protocol, steps: int, re
                 "belief": summary["few_shot"]["belief"],
             },
             "curve": _curve(contender.curve, steps, sign),
-            "steps_to_reference": _steps_to(contender.curve, bar, steps),
+            "steps_to": {name: _steps_to(contender.curve, bar, steps) for name, bar in bars.items()},
             "profile": [float(value) for value in performance_profile(scores[name], thresholds)],
         }
     return {
         "protocol": protocol.name,
         "measure": protocol.error or "reward per control step",
         "lower_is_better": protocol.error is not None,
-        "reference": reference,
         "thresholds": [float(value) for value in sign * thresholds],
         "agents": found,
     }
@@ -109,9 +108,9 @@ def _over_seeds(values, sign: float) -> dict:
     return {"iqm": sign * float(interquartile_mean(values)), "low": low, "high": high}
 
 
-def _steps_to(curve: Curve | None, bar: float | None, steps: int) -> int | None:
+def _steps_to(curve: Curve | None, bar: float, steps: int) -> int | None:
     """Robot steps from which on the interquartile mean over seeds stays at ``bar``; None if it never does."""
-    if curve is None or bar is None:
+    if curve is None:
         return None
     reached = interquartile_mean(curve.returns / steps, axis=0) >= bar
     if not reached[-1]:
