@@ -1,5 +1,9 @@
 """The part of docs/results.md on meta-training on the robot itself, beside reuse."""
 
+import numpy as np
+
+from evaluations import bold
+
 #: Published returns on the benchmark, with the robot steps they took, from what their authors or others released.
 _PUBLISHED = {
     "cheetah-vel": "Published returns: PEARL -37 (0.8 M steps, a re-implementation), VariBAD -25 (100 M), RESeL -16.5.",
@@ -49,3 +53,37 @@ def _row(name: str, part: dict) -> str:
         f"| {label} | {part['robot_steps']:,} | {'' if minutes is None else f'{minutes:.0f}'} | {part['seeds']} "
         f"| {part['per_step']['iqm']:.3f} ({low:.3f} to {high:.3f}) | {returns} | {errors} | {reached} |"
     )
+
+
+def cheetah_vel_rows(agents: dict) -> list[str]:
+    """Of the README's table: reuse beside what was meta-trained here on the robot itself, by name; what is told its
+    task is left out. Numbers of reuse are in bold where they are better than those of all others."""
+    reuse = {name: part for name, part in agents.items() if name in part["steps_to"]}
+    scratch = {name.upper(): part for name, part in agents.items() if part["curve"] and not part["told"]}
+    seeds = {part["seeds"] for part in scratch.values()}
+    counted = "" if not seeds else f" ({' or '.join(map(str, sorted(seeds)))} seed{'s' * (seeds != {1})})"
+    steps = ", ".join(f"{name} {part['robot_steps'] / 1e6:.0f} M" for name, part in scratch.items())
+    best = max((part["return"]["mean"] for part in scratch.values()), default=-np.inf)
+    least = min(map(_final_error, scratch.values()), default=np.inf)
+
+    def row(title: str, text, better) -> str:
+        # "reuse, NAME" is reuse above the low level NAME.
+        above = {name: f"; {low} low level " if (low := name.partition(", ")[2]) else "" for name in reuse}
+        ours = "".join(above[name] + bold(text(part), better(part)) for name, part in reuse.items())
+        return f"| Cheetah-Vel: {title} | {ours} | {', '.join(f'{name} {text(p)}' for name, p in scratch.items())} |"
+
+    return [
+        f"| Cheetah-Vel: meta-training steps on the robot | **0** | trained here from scratch{counted}: {steps} |",
+        row("return of the first / last episode", _first_and_last, lambda part: part["return"]["mean"] > best),
+        row("final error of the speed, m/s", lambda p: f"{_final_error(p):.3f}", lambda p: _final_error(p) < least),
+    ]
+
+
+def _final_error(agent: dict) -> float:
+    """Of the speed over the last 50 steps, m/s."""
+    return agent["final_error_by_family"]["velocity_forward"]
+
+
+def _first_and_last(agent: dict) -> str:
+    """Returns of the first and of the last episode of a trial."""
+    return f"{agent['return_by_episode'][0]:.0f} / {agent['return_by_episode'][-1]:.0f}"

@@ -133,3 +133,8 @@ def spread(values, digits: int) -> str:
     """Mean over seeds and the range."""
     values = list(values)
     return f"{statistics.mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def bold(text: str, better: bool) -> str:
+    """``text``, in bold where it is ``better`` than what it stands beside."""
+    return f"**{text}**" if better else text

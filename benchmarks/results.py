@@ -12,11 +12,9 @@ import json
 import statistics
 import sys
 
-import numpy as np
-
 from ablation_section import ablation_lines
-from comparison_section import comparison_lines
-from evaluations import COMMANDS, PUBLISHED, RESULTS, ROOT, SEEDS, evaluate, load, missing, models_behind
+from comparison_section import cheetah_vel_rows, comparison_lines
+from evaluations import COMMANDS, PUBLISHED, RESULTS, ROOT, SEEDS, bold, evaluate, load, missing, models_behind
 from process_section import process_lines
 from relearned_section import relearned_lines
 from robustness_section import randomisation_lines, robustness_lines
@@ -173,44 +171,9 @@ def readme_table() -> str:
     return "\n".join([*lines, END])
 
 
-def cheetah_vel_rows(agents: dict) -> list[str]:
-    """Reuse beside what was meta-trained here on the robot itself, by name; what is told its task is left out."""
-    reuse = agents["reuse"]
-    scratch = {name.upper(): part for name, part in agents.items() if part["curve"] and not part["told"]}
-    seeds = {part["seeds"] for part in scratch.values()}
-    steps = ", ".join(f"{name} {part['robot_steps'] / 1e6:.0f} M" for name, part in scratch.items())
-    returns = ", ".join(f"{name} {first_and_last(part)}" for name, part in scratch.items())
-    errors = ", ".join(f"{name} {final_error(part):.3f}" for name, part in scratch.items())
-    best = max((part["return"]["mean"] for part in scratch.values()), default=-np.inf)
-    least = min(map(final_error, scratch.values()), default=np.inf)
-    own = bold(first_and_last(reuse), reuse["return"]["mean"] > best)
-    settled = bold(f"{final_error(reuse):.3f}", final_error(reuse) < least)
-    counted = "" if not seeds else f" ({' or '.join(map(str, sorted(seeds)))} seed{'s' * (seeds != {1})})"
-    return [
-        f"| Cheetah-Vel: meta-training steps on the robot | **0** | trained here from scratch{counted}: {steps} |",
-        f"| Cheetah-Vel: return of the first / last episode | {own} | {returns} |",
-        f"| Cheetah-Vel: final error of the speed, m/s | {settled} | {errors} |",
-    ]
-
-
-def final_error(agent: dict) -> float:
-    """Of the speed over the last 50 steps, m/s."""
-    return agent["final_error_by_family"]["velocity_forward"]
-
-
-def bold(text: str, better: bool) -> str:
-    """``text``, in bold where it is ``better`` than what it stands beside."""
-    return f"**{text}**" if better else text
-
-
 def in_mps(velocity: dict) -> str:
     """The error of the mean speed over the end of an episode, absolute and relative."""
     return f"{velocity['windowed_error_mps']:.3f} m/s ({100 * velocity['windowed_relative_error']:.1f} %)"
-
-
-def first_and_last(agent: dict) -> str:
-    """Returns of the first and of the last episode of a trial."""
-    return f"{agent['return_by_episode'][0]:.0f} / {agent['return_by_episode'][-1]:.0f}"
 
 
 def write_pages() -> None:

@@ -64,15 +64,16 @@ def seeds_rows() -> list[str]:
 
 
 def low_rows() -> list[str]:
-    """Table rows of the low levels, a robot each."""
-    rows = []
-    for body, name in {"half_cheetah": "low", **{body: f"low_{body}" for body in PUBLISHED}}.items():
+    """Table rows of the low levels."""
+    rows, others = [], [(body, f"low_{body}", f"{body}/low") for body in PUBLISHED]
+    thrifty = ("half_cheetah, `--effort-price 0.05`", "low_thrifty", "half_cheetah/thrifty")
+    for label, name, place in (("half_cheetah", "low", "half_cheetah/low"), thrifty, *others):
         if missing(name):
-            rows.append(f"| {body} | not evaluated with the present model |" + " |" * 5)
+            rows.append(f"| {label} | not evaluated with the present model |" + " |" * 5)
             continue
-        low, seconds = load(name), load("training").get(f"{body}/low", {}).get("seconds")
+        low, seconds = load(name), load("training").get(place, {}).get("seconds")
         rows.append(
-            f"| {body} | {low['goal_error_m']:.4f} | {100 * low['speed_error_windowed']:.1f} % "
+            f"| {label} | {low['goal_error_m']:.4f} | {100 * low['speed_error_windowed']:.1f} % "
             f"| {100 * low['up_to_2_mps']['speed_error_windowed']:.1f} % | {100 * low['fall_rate']:.1f} % "
             f"| {100 * low['up_to_2_mps']['fall_rate']:.1f} % "
             f"| {'not measured' if seconds is None else f'{seconds / 60:.1f}'} |"
