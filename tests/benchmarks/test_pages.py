@@ -37,8 +37,8 @@ def test_an_empty_page_says_what_is_missing(pages):
     evaluations, results = pages
     text = results.page()
     untold = {name for name, command in evaluations.COMMANDS.items() if f"`reinfer {command}`" not in text}
-    assert untold == {"low", "low_walker2d", "low_hopper", "low_ant"}, "which are rows of a table"
-    assert text.count("| not evaluated with the present model |") == 4
+    assert untold == {"low", "low_thrifty", "low_walker2d", "low_hopper", "low_ant"}, "which are rows of a table"
+    assert text.count("| not evaluated with the present model |") == 5
 
 
 def test_figures_of_a_model_that_is_not_shipped_are_missing(pages, monkeypatch):
@@ -62,6 +62,39 @@ def test_models_are_those_a_command_may_play_with(pages):
     assert {"half_cheetah/low", "half_cheetah/stride/seed4", "toy/seed4"} <= places["transfer_standard"]
     assert places["process"] == {f"{body}/low" for body in ("half_cheetah", "walker2d", "hopper")} | {"process/seed0"}
     assert "toy3dof/seed0" in places["transfer_multi"] and "toy/seed0" not in places["transfer_multi"]
+
+
+def test_reuse_is_in_bold_only_where_it_is_better_than_all_that_are_not_told(pages):
+    from comparison_section import cheetah_vel_rows, comparison_lines
+
+    def agent(steps, returns, error, told=False, after=None):
+        return {
+            "robot_steps": steps,
+            "seeds": 2,
+            "told": told,
+            "return": {"mean": returns[-1]},
+            "return_by_episode": returns,
+            "per_step": {"iqm": 0.1, "interval": [0.05, 0.2]},
+            "final_error_by_family": {"velocity_forward": error},
+            "curve": {"robot_steps": [steps]} if steps else None,
+            "steps_to": {"reuse": after, "reuse, thrifty": None},
+            "low_level_steps": None if steps else 8_192_000,
+        }
+
+    agents = {
+        "reuse": agent(0, [-37.0, -36.0], 0.06),
+        "reuse, thrifty": agent(0, [-25.0, -25.0], 0.05),
+        "rl2": agent(8_000_000, [-29.0, -33.0], 0.11, after=4_000_000),
+        "sac-told": agent(6_000_000, [-20.0, -20.0], 0.04, told=True),
+    }
+    steps, returns, errors = cheetah_vel_rows(agents)
+    assert "(2 seeds): RL2 8 M |" in steps and "SAC" not in steps + returns + errors
+    assert "| -37 / -36; thrifty low level **-25 / -25** | RL2 -29 / -33 |" in returns
+    assert "| **0.060**; thrifty low level **0.050** | RL2 0.110 |" in errors
+    found = {"protocol": "cheetah-vel", "measure": "error", "lower_is_better": True, "agents": agents}
+    text = "\n".join(comparison_lines(found | {"n_tasks": 30, "episodes": 2, "episode_steps": 200}))
+    assert "| 0.110 | reuse: 4,000,000 steps; reuse, thrifty: never |" in text
+    assert "| **reuse, thrifty** | 0 |" in text and "| sac-told, told its task |" in text
 
 
 def test_the_page_on_scale_stays_where_its_figures_are_not_all_there(pages, monkeypatch, tmp_path, capsys):
