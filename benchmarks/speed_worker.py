@@ -11,9 +11,9 @@ between, this process waits. What libraries print goes to stderr.
 import importlib
 import json
 import os
-import resource
 import sys
 import time
+from pathlib import Path
 
 #: Packages whose versions say what was measured.
 PACKAGES = ("reinfer", "jax", "numpy", "mujoco", "mjbatch", "gymnasium", "torch", "stable_baselines3", "sbx-rl")
@@ -28,8 +28,10 @@ def versions() -> dict[str, str]:
 
 
 def peak_mib() -> float:
-    """The most memory that this process has held so far, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory that this process has held so far, MiB, without what it was before ``exec``, and without those
+    that it started."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
 
 
 def serve(module: str, name: str, settings: dict, answer) -> None:

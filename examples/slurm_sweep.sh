@@ -23,8 +23,8 @@ port=$((20000 + SLURM_JOB_ID % 20000))
 address="$(hostname -I | cut -d ' ' -f 1):$port"
 export port address
 
-# One Ray node per Slurm node; --block ends it with its step.
-srun --kill-on-bad-exit=0 bash -c '
+# One Ray node per Slurm node; --block ends it with its step. Steps do not inherit the number of cores.
+srun --cpus-per-task="$SLURM_CPUS_PER_TASK" --kill-on-bad-exit=0 bash -c '
     if [ "$SLURM_NODEID" = 0 ]; then place=(--head --port "$port" --include-dashboard false --temp-dir "/tmp/ray-$SLURM_JOB_ID")
     else sleep 10; place=(--address "$address"); fi
     exec ray start "${place[@]}" --num-cpus "$SLURM_CPUS_PER_TASK" --disable-usage-stats --block' &

@@ -77,24 +77,25 @@ def test_reuse_is_in_bold_only_where_it_is_better_than_all_that_are_not_told(pag
             "per_step": {"iqm": 0.1, "interval": [0.05, 0.2]},
             "final_error_by_family": {"velocity_forward": error},
             "curve": {"robot_steps": [steps]} if steps else None,
-            "steps_to": {"reuse": after, "reuse, thrifty": None},
+            "steps_to": dict.fromkeys(("reuse", "reuse, thrifty"), after),
             "low_level_steps": None if steps else 8_192_000,
         }
 
     agents = {
         "reuse": agent(0, [-37.0, -36.0], 0.06),
         "reuse, thrifty": agent(0, [-25.0, -25.0], 0.05),
-        "rl2": agent(8_000_000, [-29.0, -33.0], 0.11, after=4_000_000),
-        "sac-told": agent(6_000_000, [-20.0, -20.0], 0.04, told=True),
+        "rl2": agent(8_000_000, [-29.0, -33.0], 0.11, after={"first": 4_000_000, "stays": 6_000_000}),
+        "sac-told": agent(6_000_000, [-20.0, -20.0], 0.04, told=True, after={"first": None, "stays": None}),
     }
     steps, returns, errors = cheetah_vel_rows(agents)
-    assert "(2 seeds): RL2 8 M |" in steps and "SAC" not in steps + returns + errors
-    assert "| -37 / -36; thrifty low level **-25 / -25** | RL2 -29 / -33 |" in returns
-    assert "| **0.060**; thrifty low level **0.050** | RL2 0.110 |" in errors
+    assert "all tasks: 8.2 M)" in steps and "(2 seeds): RL2 8 M |" in steps and "SAC" not in steps + returns + errors
+    assert "| -37 / -36; thrifty low level -25 / -25 | RL2 -29 / -33 |" in returns
+    assert "| **0.060**; thrifty low level 0.050 | RL2 0.110 |" in errors
     found = {"protocol": "cheetah-vel", "measure": "error", "lower_is_better": True, "agents": agents}
     text = "\n".join(comparison_lines(found | {"n_tasks": 30, "episodes": 2, "episode_steps": 200}))
-    assert "| 0.110 | reuse: 4,000,000 steps; reuse, thrifty: never |" in text
-    assert "| **reuse, thrifty** | 0 |" in text and "| sac-told, told its task |" in text
+    assert "| 0.110 | reuse: 4.0 M, stays so from 6.0 M; reuse, thrifty: 4.0 M" in text
+    assert "| **reuse** | 0 | 8,192,000 |" in text and "| 0.040 | reuse: not within 6.0 M;" in text
+    assert "for ten: rl2 1 and 0.1. Meta-training" in text and "| sac-told, told its task |" in text
 
 
 def test_the_page_on_scale_stays_where_its_figures_are_not_all_there(pages, monkeypatch, tmp_path, capsys):

@@ -64,7 +64,9 @@ def test_compare_tells_what_reuse_saves(folder, monkeypatch):
     assert above == reuse and above["low_level_steps"] > 1e6 and pearl["low_level_steps"] is None
     assert reuse["robot_steps"] == 0 and pearl["robot_steps"] == 240
     assert not pearl["told"] and pearl["seeds"] == 2
-    assert pearl["curve"]["robot_steps"] == [120, 240] and pearl["steps_to"] == {"reuse": None, "reuse, low": None}
+    assert pearl["curve"]["robot_steps"] == [120, 240] and pearl["steps_to"] == {
+        name: {"first": None, "stays": None} for name in ("reuse", "reuse, low")
+    }
     # A low level that follows commands, told by rewards alone which speed is wanted, against two gradient steps.
     assert reuse["per_step"]["iqm"] < pearl["per_step"]["iqm"] and found["lower_is_better"]
     assert reuse["profile"][0] == pearl["profile"][0] == 1.0 and sum(reuse["profile"]) > sum(pearl["profile"])

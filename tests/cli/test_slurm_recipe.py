@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "slurm_sweep.sh"
 
 DOUBLES = {
     "hostname": "echo 10.0.0.1 fe80::1",
-    "srun": 'shift; SLURM_NODEID=0 "$@"; SLURM_NODEID=1 "$@"; exec sleep 100',
+    "srun": 'echo "srun $1 $2" >> asked; shift 2; SLURM_NODEID=0 "$@"; SLURM_NODEID=1 "$@"; exec sleep 100',
     "sleep": '[ "$1" = 100 ] || exit 0; exec /bin/sleep 100',
     "ray": 'echo "ray $*" >> said; [ "$1" = start ] || [ -e said ]',
     "scontrol": 'echo "scontrol $*" >> said',
@@ -46,6 +46,9 @@ def test_it_starts_ray_on_every_node_and_the_sweep(start, tmp_path):
     assert "ray start --head --port 20041 " in said and "ray start --address 10.0.0.1:20041 --num-cpus 8" in said
     assert "<sweep><--address><10.0.0.1:20041><toy><--over><hidden=8 8,16><--><--preset><quick>" in said
     assert "requeue" not in said
+    assert (tmp_path / "asked").read_text() == "srun --cpus-per-task=8 --kill-on-bad-exit=0\n", (
+        "steps do not inherit it"
+    )
 
 
 def test_a_time_limit_stops_the_sweep_and_queues_the_job_again(start, tmp_path):

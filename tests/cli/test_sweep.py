@@ -196,6 +196,8 @@ def test_another_sweep_in_the_same_folder_and_a_run_of_other_settings_are_refuse
 
 
 def test_without_gpus_trials_leave_them_alone():
+    asked = [(1.0, 0.1), (1.0, 0.2), (2.0, 0.6), (4.0, 0.5), (4.0, 1.0), (5.0, 2.0), (0.0, 0.5)]
+    assert [ray_pool.places(there, wanted) for there, wanted in asked] == [10, 5, 2, 8, 4, 2, 0]
     assert ray_pool.gpu_environment(0.0) == {"JAX_PLATFORMS": "cpu"}
     assert ray_pool.gpu_environment(0.25) == {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.225"}
     assert ray_pool.gpu_environment(1.0) == ray_pool.gpu_environment(2.0) == {}

@@ -21,15 +21,27 @@ class Record:
         self.fallen = np.zeros((steps + 1, tasks.count), bool)
 
 
-def trial(rewards, speed=1.0, steps=100):
+def episodes(rewards, speed=1.0, steps=100):
     """Episodes that earn each of ``rewards`` per step at both tasks."""
     tasks = make_tasks([("velocity_forward", 1.0), ("velocity_forward", 2.0)])
-    return Measured(
-        [
-            Episode(Record(tasks, speed, steps), np.full((steps, 2), reward), np.full((steps, 2), width))
-            for reward, width in zip(rewards, (1.0, 0.5), strict=True)
-        ]
-    )
+    return [
+        Episode(Record(tasks, speed, steps), np.full((steps, 2), reward), np.full((steps, 2), width))
+        for reward, width in zip(rewards, (1.0, 0.5), strict=True)
+    ]
+
+
+def trial(rewards):
+    """What is measured of them."""
+    return Measured(episodes(rewards))
+
+
+def test_where_faster_is_better_an_error_is_what_is_lacking():
+    """At 1 m/s of 1 and 2 that are wanted: nothing, and 1 m/s; at 1.5 m/s there is half too much of the one."""
+    for speed, distance, lacking in ((1.0, [0.0, 1.0], [0.0, 1.0]), (1.5, [0.5, 0.5], [-0.5, 0.5])):
+        played = episodes((-0.3, -0.3), speed)
+        assert Measured(played).final_error[-1] == pytest.approx(distance)
+        assert Measured(played, shortfall=True).final_error[-1] == pytest.approx(lacking)
+    assert (protocol("cheetah-dir", "half_cheetah", None).held_out.target == [3.0, -3.0]).all()
 
 
 def test_error_against_steps():
@@ -51,7 +63,7 @@ def test_error_against_steps():
     assert shots["per_step"] == pytest.approx([0.9] * 10 + [0.2] * 10)
     assert shots["belief"] == pytest.approx([1.0] * 10 + [0.5] * 10)
     # It was as good at 20 steps, but did not stay so.
-    assert pearl["steps_to"] == {"reuse": 40} and reuse["steps_to"] == {"reuse": None}
+    assert pearl["steps_to"] == {"reuse": {"first": 20, "stays": 40}} and reuse["steps_to"] == {"reuse": None}
     assert pearl["curve"]["iqm"] == pytest.approx([0.9, 0.2, 0.6, 0.2])
     assert pearl["final_error_by_family"] == {"velocity_forward": pytest.approx(0.5)}
     assert (
@@ -70,7 +82,10 @@ def test_what_must_be_reached_is_what_curves_are_made_of():
     curve = Curve(np.array([10.0, 20.0]), np.array([[-31.0, -29.0]]))
     found = compare({"reuse": Contender([reuse], 0), "pearl": Contender([pearl], 20, curve)}, vel, 100, ["reuse"])
     assert found["agents"]["reuse"]["over_seeds"]["iqm"] == pytest.approx(0.3)
-    assert found["agents"]["pearl"]["steps_to"] == {"reuse": 20}
+    assert found["agents"]["pearl"]["steps_to"] == {"reuse": {"first": 20, "stays": 20}}
+    worse = Contender([pearl], 20, curve._replace(returns=curve.returns - 50.0))
+    never = compare({"reuse": Contender([reuse], 0), "pearl": worse}, vel, 100, ["reuse"])["agents"]["pearl"]
+    assert never["steps_to"] == {"reuse": {"first": None, "stays": None}}
 
 
 def test_curves_of_different_settings_do_not_mix():

@@ -147,20 +147,26 @@ def test_toys_take_many_seeds():
 
 
 SPREAD = """
-import jax, numpy as np
+import sys
+import jax
 from walk_stage import WalkConfig, WalkStage
 from reinfer.stages.seeds import devices_for, many, with_seeds
-assert [len(devices_for(count)) for count in (1, 2, 3, 4, 5, 6, 9)] == [1, 2, 3, 2, 1, 3, 3]
-stage = many(WalkStage)(with_seeds(WalkConfig(), 6))
-state, metrics = stage.iterate(stage.init(), 0)
+assert [len(devices_for(count)) for count in (1, 2, 3, 4, 5, 6, 9)] == [1, 2, 3, 2, 3, 3, 3]
+stage = many(WalkStage)(with_seeds(WalkConfig(), int(sys.argv[1])))
+state = stage.init()
+on_device = stage.programs(*stage.inputs(state), 0)
+assert {len(leaf.sharding.device_set) for leaf in jax.tree.leaves(on_device)} == {3}
+state, metrics = stage.iterate(state, 0)
 print([part.place.tolist() for part in state])
 """
 
 
-def test_seeds_are_spread_over_devices():
-    stage = many(WalkStage)(with_seeds(WalkConfig(), 6))
+@pytest.mark.parametrize("seeds", [5, 6])
+def test_seeds_are_spread_over_devices(seeds):
+    stage = many(WalkStage)(with_seeds(WalkConfig(), seeds))
     state, _ = stage.iterate(stage.init(), 0)
     environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=3", "JAX_PLATFORMS": "cpu"}
     environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    done = subprocess.run([sys.executable, "-c", SPREAD], env=environment, capture_output=True, text=True, check=True)
+    line = [sys.executable, "-c", SPREAD, str(seeds)]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
     np.testing.assert_allclose(json.loads(done.stdout), [part.place for part in state], rtol=1e-6)

@@ -6,7 +6,8 @@ JSON keys. ``agents``: by name (``reuse``: shipped toy agents; ``reuse, NAME``: 
 step, in the last episode of a trial, over seeds and held-out tasks; ``over_seeds``: interquartile mean and interval of
 the mean over tasks, one value per seed; ``return``, ``return_by_episode``, ``final_error_by_family``, ``fall_rate`` as
 in ``reinfer eval scratch``; ``curve``: as ``over_seeds``, on the same tasks, against robot steps; ``steps_to``: by
-reuse, robot steps after which it stays as good, null if it never does; ``few_shot``: through a trial, whose episodes
+reuse, robot steps after which it is as good for the ``first`` time, and from which on it ``stays`` so, null if it never
+is; ``few_shot``: through a trial, whose episodes
 follow one another, by control ``steps`` (rows of context) before: the ``measure`` ``per_step`` of the next ten, and the
 width of the ``belief`` relative to the start (PEARL, MELTS: standard deviation of the latent; reuse: entropy of the
 family), null without one; ``profile``: share of tasks and seeds at least as good as each of ``thresholds``;
@@ -53,7 +54,6 @@ def run(arguments: list[str]) -> int:
     from reinfer.bodies.shipped import shipped_of
     from reinfer.cli.reuse import load_reused
     from reinfer.evaluation.comparison import Contender, compare
-    from reinfer.evaluation.scratch import Measured
     from reinfer.runs.compilation import enable_cache
     from reinfer.runs.files import require_writable
 
@@ -74,9 +74,9 @@ def run(arguments: list[str]) -> int:
         require_writable(Path(options.output))
     contenders = {}
     for name, (agents, robot_steps) in reused.items():
-        contenders[name] = Contender([Measured(bench.play_reused(*one)) for one in agents], robot_steps)
+        contenders[name] = Contender([bench.measured(bench.play_reused(*one)) for one in agents], robot_steps)
     for name, (team, curve) in teams.items():
-        trials = [Measured(bench.play(agent)) for agent in team.agents]
+        trials = [bench.measured(bench.play(agent)) for agent in team.agents]
         contenders[name] = Contender(trials, team.robot_steps, curve, team.agents[0].told)
     steps = bench.protocol.steps(bench.body.control_dt_s)
     report = compare(contenders, bench.protocol, steps, [name for name in reused if name != "relearned"])
@@ -160,10 +160,17 @@ def summary(report: dict) -> list[str]:
     ]
     for name, part in report["agents"].items():
         low, high = part["per_step"]["interval"]
-        reached = [f"{name}: {'never' if after is None else after}" for name, after in part["steps_to"].items()]
+        reached = [f"{name}: {_reached(after)}" for name, after in part["steps_to"].items() if after]
         lines.append(
             f"{name + (' (told)' if part['told'] else ''):<18} {part['robot_steps']:>12} {part['seeds']:>5} "
             f"{part['per_step']['iqm']:>8.3f} {low:>8.3f}-{high:<8.3f} {part['return']['mean']:>9.1f} "
-            f" {'' if part['curve'] is None else '; '.join(reached)}"
+            f" {'; '.join(reached)}"
         )
     return lines
+
+
+def _reached(after: dict) -> str:
+    """Robot steps after which an agent was as good as another."""
+    if after["first"] is None:
+        return "not within its training"
+    return f"{after['first']}" + ("" if after["stays"] == after["first"] else f" (stays: {after['stays'] or 'never'})")

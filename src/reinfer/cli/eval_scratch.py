@@ -42,16 +42,16 @@ def run(arguments: list[str]) -> int:
     """Play the trials and print the numbers; returns the exit code."""
     options = validate(parse(EvalScratchOptions, "reinfer eval scratch", arguments))
     from reinfer.cli.reuse import load_reused
-    from reinfer.evaluation.scratch import Measured, summarise_trials
+    from reinfer.evaluation.scratch import summarise_trials
     from reinfer.evaluation.scratch_contest import contest_of
     from reinfer.evaluation.scratch_teams import bench_of, load_team
 
     team = load_team(options.runs)
     bench = bench_of(team, options.episodes, options.seed, options.threads)
     reused = load_reused(bench, options.reuse) if options.reuse else []
-    report = summarise_trials([Measured(bench.play(agent)) for agent in team.agents])
+    report = summarise_trials([bench.measured(bench.play(agent)) for agent in team.agents])
     report["contest"] = contest_of(team.agents, bench) if bench.protocol.name == "standard" else None
-    report["reuse"] = summarise_trials([Measured(bench.play_reused(*one)) for one in reused]) if reused else None
+    report["reuse"] = summarise_trials([bench.measured(bench.play_reused(*one)) for one in reused]) if reused else None
     report |= {
         "algorithm": team.algorithm,
         "told": team.agents[0].told,

@@ -15,14 +15,15 @@ class Reuse(NamedTuple):
 
 
 def load_reused(bench, seeds: int, high: tuple[str, ...] = (), low: str | None = None) -> list[Reuse]:
-    """Each of the first ``seeds`` shipped toy agents on the robot of ``bench``.
+    """Each of the first ``seeds`` shipped toy agents on the robot of ``bench``, deciding at every control step.
 
     ``high``: relearned high levels (runs or model folders), one per toy agent, that are to choose sub-goals; ``low``:
     the low level beneath, if not the shipped one. Raises ConfigError where nothing is shipped for the robot, or where
     its low level knows another physics than ``bench``.
     """
     policy = RELEARNED if high else TOY
-    options = TransferOptions(body=bench.body.reference, policy=policy, seeds=seeds, high=high, low=low)
+    # A learned stride would have been trained on the robot, on tasks: what is compared must have met none there.
+    options = TransferOptions(body=bench.body.reference, policy=policy, stride="1", seeds=seeds, high=high, low=low)
     contest, contestants = prepare(options)
     if contest.body.timing != bench.body.timing:
         raise ConfigError(

@@ -108,11 +108,14 @@ def _over_seeds(values, sign: float) -> dict:
     return {"iqm": sign * float(interquartile_mean(values)), "low": low, "high": high}
 
 
-def _steps_to(curve: Curve | None, bar: float, steps: int) -> int | None:
-    """Robot steps from which on the interquartile mean over seeds stays at ``bar``; None if it never does."""
+def _steps_to(curve: Curve | None, bar: float, steps: int) -> dict | None:
+    """Robot steps after which the interquartile mean over seeds is at ``bar`` for the first time, and from which on it
+    ``stays`` there, None each if it never is; None without a curve."""
     if curve is None:
         return None
     reached = interquartile_mean(curve.returns / steps, axis=0) >= bar
-    if not reached[-1]:
-        return None
-    return int(curve.steps[len(reached) - np.logical_and.accumulate(reached[::-1]).sum()])
+    stays = np.logical_and.accumulate(reached[::-1])[::-1]
+    return {
+        name: int(curve.steps[there.argmax()]) if there.any() else None
+        for name, there in (("first", reached), ("stays", stays))
+    }

@@ -43,6 +43,10 @@ class Bench:
         """What agents are judged by, (K,)."""
         return self.protocol.held_out
 
+    def measured(self, trial: list[Episode]) -> "Measured":
+        """Measures of a trial under this protocol."""
+        return Measured(trial, shortfall=self.protocol.error is None)
+
     def _rng(self) -> np.random.Generator:
         return random.generator(self.seed, "trial starts")
 
@@ -66,17 +70,20 @@ class Measured:
     """Measures of one trial of K tasks, by episode: (E, K) each where nothing else is said.
 
     ``rewards`` (E, T, K) by control step; ``returns``; ``error``: mean distance of the controlled value from its target
-    over the last quarter (m, m/s of the speed over ground, rad), signed where only the direction counts;
-    ``final_error``: the same over the last 50 steps, instantaneous; ``fallen``; ``uncertainty`` (E, T, K), width of the
-    belief before each control step, or None.
+    over the last quarter (m, m/s of the speed over ground, rad); ``final_error``: the same over the last 50 steps,
+    instantaneous; ``fallen``; ``uncertainty`` (E, T, K), width of the belief before each control step, or None.
+
+    Args:
+        shortfall: whether errors are what is lacking to the target, below zero beyond it: where faster is better.
     """
 
-    def __init__(self, trial: list[Episode]):
+    def __init__(self, trial: list[Episode], shortfall: bool = False):
         self.tasks = trial[0].record.tasks
         self.rewards = np.stack([episode.reward for episode in trial])
         self.returns = np.stack([episode.returns for episode in trial])
         values = [controlled_value(self.tasks.family, episode.record.task_state) for episode in trial]
-        errors = [np.abs(value - self.tasks.target) for value in values]
+        target = self.tasks.target
+        errors = [np.sign(target) * (target - v) if shortfall else np.abs(v - target) for v in values]
         tail = max(1, round(TAIL * len(trial[0].reward)))
         self.error = np.stack([error[-tail:].mean(0) for error in errors])
         self.final_error = np.stack([error[-FINAL_STEPS:].mean(0) for error in errors])

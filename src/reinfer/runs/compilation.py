@@ -1,5 +1,6 @@
 """The persistent compilation cache of JAX, switched on by the command line only, and how training is compiled."""
 
+import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,28 @@ TRAINING_OPTIONS = {"xla_backend_optimization_level": 1, "xla_llvm_disable_expen
 def training_options() -> dict | None:
     """``TRAINING_OPTIONS`` where JAX computes on a CPU; other compilers are left as they are."""
     return TRAINING_OPTIONS if jax.default_backend() == "cpu" else None
+
+
+class TrainingProgram:
+    """``function`` as ``jax.jit`` compiles it with ``training_options``, and with its own ``settings``.
+
+    Which compiler it is for is asked when it is first used: asking starts JAX, which imports must not.
+    """
+
+    def __init__(self, function, **settings):
+        self._function, self._settings = function, settings
+        functools.update_wrapper(self, function)
+
+    @functools.cached_property
+    def _jitted(self):
+        return jax.jit(self._function, compiler_options=training_options(), **self._settings)
+
+    def __call__(self, *arguments, **named):
+        return self._jitted(*arguments, **named)
+
+    def __getattr__(self, name: str):
+        """What compiled functions have beside: ``lower`` and the like."""
+        return getattr(self._jitted, name)
 
 
 def enable_cache() -> Path | None:

@@ -65,7 +65,7 @@ class RayPool:
         fitting = 0
         for machine in self._machines():
             cpu, gpu = (machine["Resources"].get(kind, 0.0) for kind in ("CPU", "GPU"))
-            fitting += int(min(cpu // self._cores, gpu // self._gpus if self._gpus else cpu))
+            fitting += min(int(cpu // self._cores), places(gpu, self._gpus) if self._gpus else int(cpu))
         return fitting
 
     def start(self, key: str, program: tuple[str, ...], folder: str, output: str) -> None:
@@ -140,6 +140,12 @@ def require_ray():
     except ImportError as error:
         raise ConfigError("a sweep needs Ray, which is not installed: pip install -e '.[sweep]'") from error
     return ray
+
+
+def places(there: float, wanted: float) -> int:
+    """Jobs of ``wanted`` GPUs each that ``there`` are enough for at once; a fraction lies on one GPU."""
+    # 1 / 0.1 is a little less than 10.
+    return int(there // wanted) if wanted >= 1 else int(there) * int(1 / wanted + 1e-6)
 
 
 def gpu_environment(gpus: float) -> dict[str, str]:

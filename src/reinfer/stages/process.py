@@ -34,7 +34,7 @@ from reinfer.inference.process_networks import (
     project,
 )
 from reinfer.runs import random
-from reinfer.runs.compilation import TRAINING_OPTIONS
+from reinfer.runs.compilation import TrainingProgram
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.process_contexts import (
@@ -111,7 +111,7 @@ def make_optimisers(config: ProcessConfig) -> Optimisers:
     return Optimisers(optimiser(config.inference_learning_rate, 10.0), optimiser(config.policy_learning_rate, 0.5))
 
 
-_compiled = partial(jax.jit, static_argnames="config", compiler_options=TRAINING_OPTIONS)
+_compiled = partial(TrainingProgram, static_argnames="config")
 
 
 @_compiled

@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from reinfer.runs import random
-from reinfer.runs.compilation import TRAINING_OPTIONS, compile_together
+from reinfer.runs.compilation import compile_together, training_options
 from reinfer.runs.config import digest, setting, validate
 from reinfer.runs.stage import State
 
@@ -88,7 +88,7 @@ class Programs:
 @functools.cache
 def _for_one(stage: type[SeedStage], compiled) -> Programs:
     parts = (functools.partial(part, config=compiled) for part in (stage.advance, stage.observe))
-    return Programs(*(jax.jit(part, compiler_options=TRAINING_OPTIONS) for part in parts))
+    return Programs(*(jax.jit(part, compiler_options=training_options()) for part in parts))
 
 
 @functools.cache
@@ -99,15 +99,16 @@ def _for_many(stage: type[SeedStage], compiled, mesh: Mesh) -> Programs:
         every = jax.vmap(functools.partial(part, config=compiled), in_axes=(0, 0, None))
         specs = (_SPLIT, _SPLIT, PartitionSpec())
         on_each = jax.shard_map(every, mesh=mesh, in_specs=specs, out_specs=_SPLIT, check_vma=False)
-        return jax.jit(on_each, compiler_options=TRAINING_OPTIONS)
+        return jax.jit(on_each, compiler_options=training_options())
 
     return Programs(spread(stage.advance), spread(stage.observe))
 
 
 def devices_for(count: int) -> list[jax.Device]:
-    """The devices that ``count`` seeds are spread over: as many as can have equally many seeds each."""
+    """The devices that ``count`` seeds are spread over: no more than are needed where the fullest has the fewest."""
     devices = jax.devices()
-    return devices[: max(number for number in range(1, len(devices) + 1) if count % number == 0)]
+    each = -(-count // len(devices))
+    return devices[: -(-count // each)]
 
 
 @functools.cache
@@ -150,8 +151,11 @@ class ManySeeds:
         self.stages = {f"seed{seed}": self.one(of_seed(config, seed)) for seed in seeds}
         first = self.stages[f"seed{config.seed}"]
         self.iterations, self.steps_per_iteration = first.iterations, first.steps_per_iteration
-        self._seeds = np.array(seeds, np.uint32)
-        mesh = Mesh(np.array(devices_for(config.seeds)), ("seeds",))
+        devices = devices_for(config.seeds)
+        # All devices have equally many: where seeds do not go round, the first is trained again, for nothing.
+        self._again = -config.seeds % len(devices)
+        self._seeds = np.array([*seeds, *[config.seed] * self._again], np.uint32)
+        mesh = Mesh(np.array(devices), ("seeds",))
         self._placed = NamedSharding(mesh, _SPLIT)
         self.programs = _for_many(self.one, first.compiled, mesh)
 
@@ -176,6 +180,7 @@ class ManySeeds:
     def inputs(self, state: tuple) -> tuple:
         """What ``programs`` take besides the iteration, spread: what all seeds carry, stacked, and their numbers."""
         carried = [stage.carried(part) for stage, part in zip(self.stages.values(), state, strict=True)]
+        carried += carried[:1] * self._again
         return jax.device_put((jax.tree.map(lambda *leaves: np.stack(leaves), *carried), self._seeds), self._placed)
 
     def parents(self) -> list[dict]:

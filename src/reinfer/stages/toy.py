@@ -41,7 +41,7 @@ from reinfer.inference.mixture import (
 from reinfer.inference.pcgrad import project_conflicts
 from reinfer.inference.relabelling import relabel
 from reinfer.runs import random
-from reinfer.runs.compilation import TRAINING_OPTIONS
+from reinfer.runs.compilation import TrainingProgram
 from reinfer.runs.config import to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.seeds import SeedStage
@@ -96,7 +96,7 @@ def make_optimisers(config: ToyConfig) -> Optimisers:
     )
 
 
-_compiled = partial(jax.jit, static_argnames="config", compiler_options=TRAINING_OPTIONS)
+_compiled = partial(TrainingProgram, static_argnames="config")
 
 
 @_compiled

@@ -114,8 +114,11 @@ def _cheetah_vel(_) -> Protocol:
 
 
 def _cheetah_dir(_) -> Protocol:
-    """Forwards or backwards; as published, the same two tasks for training and evaluation."""
-    tasks = make_tasks([("velocity_forward", 1.0), ("velocity_backward", -1.0)])
+    """Forwards or backwards; as published, the same two tasks for training and evaluation.
+
+    As tasks of ours these are the highest speeds of Cheetah-Vel, since the faster the better.
+    """
+    tasks = make_tasks([("velocity_forward", _HIGHEST_SPEED_MPS), ("velocity_backward", -_HIGHEST_SPEED_MPS)])
     return Protocol("cheetah-dir", tasks, tasks, direction_reward, body="half_cheetah")
 
 
