@@ -202,7 +202,7 @@ def measure(axis: str, amount: float, peer_python: str, seeds: int, at_once: int
         free.put(",".join(map(str, every[number * cores : (number + 1) * cores])))
 
     def train(name: str, seed: int) -> dict:
-        output = work / f"{name.replace(' ', '-')}-seed{seed}-{amount:g}{axis}-{cores}cores.json"
+        output = work / f"{name.replace(' ', '-')}-{hidden}wide-seed{seed}-{amount:g}{axis}-{cores}cores.json"
         if not output.exists():
             python, own = sys.executable if name.startswith("our") else peer_python, free.get()
             settings = [name, axis, str(amount), str(hidden), str(seed), own, str(output)]
@@ -228,11 +228,13 @@ def main(name: str, axis: str, amount: float, hidden: int, seed: int, cores: set
     """Train and judge one contestant on ``cores``; the file appears when it is complete."""
     # Before anything is imported that starts threads.
     os.sched_setaffinity(0, cores)
+    from race import machine
     from speed_worker import peak_mib, versions
 
-    clock = Clock(amount, axis, hidden)
+    clock, begun_on = Clock(amount, axis, hidden), machine()
     CONTESTANTS[name](seed, clock)
-    result = {"seed": seed, "curve": clock.curve, "peak_mib": peak_mib(), "versions": versions()}
+    result = {"seed": seed, "machine": begun_on, "curve": clock.curve}
+    result |= {"peak_mib": peak_mib(), "versions": versions()}
     partial = output.with_suffix(".partial")
     partial.write_text(json.dumps(result, indent=1) + "\n")
     partial.replace(output)

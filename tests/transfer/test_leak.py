@@ -1,5 +1,7 @@
 """Nothing but rewards carries the task: with the same rewards, everything the agent does is the same bits."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,13 +16,18 @@ from transfer_doubles import (
     untrained_toy,
 )
 
-from reinfer.bodies import HALF_CHEETAH
+from reinfer.bodies import HALF_CHEETAH, robot
 from reinfer.control.commands import COMMAND_KINDS
+from reinfer.inference.adaptive.agent import ScratchAgent
 from reinfer.inference.context import empty_window
+from reinfer.runs.directory import resolve
 from reinfer.simulation import BatchSimulation
+from reinfer.simulation.tasks import TaskSimulation
 from reinfer.tasks import make_tasks, reward
+from reinfer.tasks.protocols import protocol
 from reinfer.transfer import FixedStride, Hierarchy, OracleAgent, RelearnedAgent, RuleStride, ToyPolicyAgent, rollout
 from reinfer.transfer.relearned import feature_size
+from reinfer.transfer.trials import play_trials
 
 ONE = make_tasks([("goal_forward", 5.1), ("goal_backward", -3.14), ("velocity_forward", 1.15)])
 OTHER = make_tasks([("velocity_backward", -2.35), ("goal_forward", 9.02), ("goal_backward", -9.02)])
@@ -164,3 +171,20 @@ def test_every_agent_starts_alike():
     toy = untrained_toy()
     belief = jax.jit(toy.infer)(empty_window(5, toy.width))
     assert all((np.asarray(leaf) == np.asarray(leaf)[:1]).all() for leaf in belief)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "told"), [("pearl", False), ("rl2", False), ("melts", False), ("sac-told", True)]
+)
+def test_agents_trained_on_the_robot_know_a_task_by_its_rewards_alone(algorithm, told):
+    """Two trials under the same rewards, whatever the tasks; the oracle among them shows what a leak looks like."""
+    agent = ScratchAgent.load(resolve(f"shipped:scratch/cheetah-vel/{algorithm}-seed0"))
+    published = protocol(agent.protocol, HALF_CHEETAH.name, HALF_CHEETAH.tasks)
+    alike = replace(published, reward=lambda tasks, step: -np.abs(step.speed_mps - 1.0))
+    simulation = TaskSimulation(robot(HALF_CHEETAH.name, agent.timing), alike, 3, 1)
+    seen = []
+    for tasks in (ONE, OTHER):
+        trial = play_trials(agent, simulation, tasks, 2, np.random.default_rng(0), jax.random.key(0), 12)
+        arrays = [array for e in trial for array in (e.record.task_state, e.record.qpos, e.reward, e.uncertainty)]
+        seen.append([array.tobytes() for array in arrays if array is not None])
+    assert (seen[0] != seen[1]) is agent.told is (algorithm == "sac-told")
