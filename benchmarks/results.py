@@ -14,6 +14,7 @@ import sys
 
 from ablation_section import ablation_lines
 from comparison_section import cheetah_vel_rows, comparison_lines
+from device_section import device_lines
 from evaluations import COMMANDS, PUBLISHED, RESULTS, ROOT, SEEDS, bold, evaluate, load, missing, models_behind
 from process_section import process_lines
 from relearned_section import relearned_lines
@@ -138,7 +139,8 @@ def speed() -> list[str]:
     """The section on speed; empty where it was not measured."""
     if not (RESULTS / "speed.json").exists():
         return []
-    return ["## Speed", "", *speed_lines(load("speed"))]
+    device = load("device") if (RESULTS / "device.json").exists() else None
+    return ["## Speed", "", *speed_lines(load("speed")), *device_lines(device)]
 
 
 def readme_table() -> str:

@@ -73,7 +73,14 @@ def physics_lines(found: dict) -> list[str]:
             f"| {body} | {count} | {rate['environment']} | {ratio['async']} | {rate['physics']} | {ratio['rollout']} "
             f"| {ratio['open loop']} | {rate.get('fast', '')} |"
         )
-    return [*lines, f"| bar | | | >= {BARS['async']:g} | | >= {BARS['rollout']:g} | | |"]
+    lines.append(f"| bar | | | >= {BARS['async']:g} | | >= {BARS['rollout']:g} | | |")
+    below = [
+        f"{name.replace('/', ' with ')} ({ratio['median']:.2f}, bar {BARS[who]:g})"
+        for name, part in found.items()
+        for who, ratio in part["ratio"].items()
+        if ratio["median"] < BARS.get(who, 0.0)
+    ]
+    return [*lines, "", f"Below a bar: {', '.join(below) or 'none'}."]
 
 
 def sac_lines(found: dict) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -240,3 +241,34 @@ def test_a_whole_training_is_reckoned_from_its_parts():
     from seeds import PRESET, of_preset
 
     assert of_preset({"seconds": 60.0, "after_first_iteration_s": 10.0}, 6) == 50.0 + 2.0 * (PRESET.iterations - 1)
+
+
+def test_one_command_runs_all_and_says_what_failed(monkeypatch, capsys):
+    import all as everything
+
+    assert all((BENCHMARKS / script).exists() for script, *_ in everything.COMMANDS)
+    ran = []
+
+    def run(line, **_):
+        ran.append(line[2:] if "-c" not in line else ["gpu?"])
+        return SimpleNamespace(returncode=int("-c" in line or "seeds.py" in line[1]))
+
+    monkeypatch.setattr(everything.subprocess, "run", run)
+    assert everything.main(["--list"]) == 0 and ran == [["gpu?"]]
+    assert everything.main([]) == 1
+    assert len(ran) == 1 + len(everything.COMMANDS), "all but those for a GPU, and once more whether there is one"
+    assert capsys.readouterr().err == "failed: seeds.py\n"
+
+
+def test_what_a_gpu_did_is_on_the_page_or_said_to_be_missing():
+    from device_section import device_lines
+
+    assert "Not measured: `python benchmarks/device.py --train`" in device_lines(None)[2]
+    rows = [
+        {"physics": "c", "simulations": 256, "steps_per_s": 3e4},
+        {"physics": "mjx", "simulations": 256, "steps_per_s": 5e4, "compile_s": 31.4},
+    ]
+    training = {"command": "reinfer train low", "train_s": 90.0, "goal_error_m": 0.001, "speed_error_windowed": 0.01}
+    found = {"device": "gpu X", "machine": {"cores": 16}, "body": "hopper", "speed": rows}
+    text = "\n".join(device_lines(found | {"training": training | {"fall_rate": 0.0}}))
+    assert "on gpu X, 16" in text and "| 256 | 30,000 | 50,000 | 31 |" in text and "cold start: 1.5 min" in text

@@ -1,7 +1,8 @@
 """Stepping many copies of one robot on an accelerator: MJX, MuJoCo written in JAX, as pure functions of their state.
 
 The same physics, task space, observations and falls as ``BatchSimulation``, in single precision and to be compiled by
-whoever calls it: a whole rollout becomes one program. Meant for GPUs; on a CPU it is right too, but slow.
+whoever calls it: a whole rollout becomes one program. Meant for GPUs; on a CPU it is right too, but slow. Where bodies
+can go sideways (the ant) the edges of pyramids of friction lie otherwise than in C; round friction is the same.
 """
 
 import contextlib
