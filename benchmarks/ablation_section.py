@@ -1,5 +1,7 @@
 """The part of docs/results.md on encoders, priors, symmetry, losses and randomisation, on the toy and in transfer."""
 
+from reinfer.viewing.style import SERIES, SOFT_INK, new_figure, style
+
 #: What is compared: variants by name, or by its beginning where that ends in a hyphen.
 _GROUPS = (
     ("Encoders", ("encoder-",)),
@@ -7,6 +9,9 @@ _GROUPS = (
     ("What inference is trained on and for", ("encoder-gru", "without-", "relabelled")),
     ("The mirror, half of the training tasks, PCGrad", ("encoder-gru", "gru-", "equivariant-", "pcgrad")),
 )
+
+#: The lowest return that an encoder or prior may have.
+BAR = -20.0
 
 #: What tables alone do not tell.
 _NOTES = {
@@ -62,3 +67,35 @@ def _row(row: dict) -> str:
         f"| {100 * row['target_error_10']:.2f} % | {purity} | {position} | {velocity} "
         f"| {row['cpu_seconds']:.0f} |"
     )
+
+
+def ablation_figure(found: dict):
+    """One line per variant: return on the toy, over all families and of the worst, and errors on the robot."""
+    names, places = list(found), range(len(found))
+    with style():
+        figure, (toy, robot) = new_figure(2, panel_inches=(5.2, 0.6 + 0.26 * len(found)), sharey=True)
+        for label, values, colour in (
+            ("all families", [row["return_mean"] for row in found.values()], SERIES[0]),
+            ("worst family", [row["worst_family"][1] for row in found.values()], SERIES[1]),
+        ):
+            toy.plot(values, places, "o", color=colour, label=label)
+        toy.axvline(BAR, color=SOFT_INK, linestyle="--", linewidth=0.8)
+        toy.set_xscale("symlog", linthresh=1.0)
+        toy.set_xlim(right=-5.0)
+        toy.set_xticks(ticks := (-300, -100, -50, -20, -10, -5), map(str, ticks))
+        toy.set_yticks(places, names)
+        toy.set_ylim(len(found) - 0.5, -0.5)
+        toy.set_xlabel(f"return on held-out tasks; all families: bar {BAR:g}")
+        toy.set_title("Toy")
+        toy.legend(loc="lower left")
+        played = [(place, row["transfer"]) for place, row in enumerate(found.values()) if row.get("transfer")]
+        for label, values, colour in (
+            ("position, m", [part["position"]["settled_error_m"] for _, part in played], SERIES[0]),
+            ("speed, relative", [part["velocity"]["windowed_relative_error"] for _, part in played], SERIES[1]),
+        ):
+            robot.plot(values, [place for place, _ in played], "o", color=colour, label=label)
+        robot.set_xscale("log")
+        robot.set_xlabel("error at the end of an episode")
+        robot.set_title("Half-cheetah, frozen encoder and policy")
+        robot.legend(loc="lower right")
+    return figure

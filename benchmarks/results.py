@@ -12,11 +12,12 @@ import json
 import statistics
 import sys
 
-from ablation_section import ablation_lines
+from ablation_section import ablation_figure, ablation_lines
 from comparison_section import cheetah_vel_rows, comparison_lines
 from device_section import device_lines
 from evaluations import COMMANDS, PUBLISHED, RESULTS, ROOT, SEEDS, bold, evaluate, load, missing, models_behind
 from process_section import process_lines
+from reinfer.viewing.style import save_figure
 from relearned_section import relearned_lines
 from robustness_section import randomisation_lines, robustness_lines
 from scale_page import scale_page
@@ -112,10 +113,21 @@ def ablation() -> list[str]:
         "encoder that was trained forward only). `product` and `learned` combine what is said of every row: by the row",
         "alone (mlp), or with those before it. Robot: the",
         "12 standard tasks on the half-cheetah, deciding at every control step. Variants were trained on different",
-        "machines: processor seconds tell orders, not ratios.",
+        "machines: processor seconds tell orders, not ratios." + seeds_apart(),
+        "",
+        "![Returns on the toy and errors on the half-cheetah, by variant](results/ablation.svg)",
         "",
         *ablation_lines(load("ablation")),
     ]
+
+
+def seeds_apart() -> str:
+    """By how much returns of the shipped toys, which differ in their seed only, are apart; empty where unknown."""
+    if any(missing(f"toy_seed{seed}") for seed in SEEDS):
+        return ""
+    returns = [load(f"toy_seed{seed}")["return_mean"] for seed in SEEDS]
+    apart = f"{min(returns):.2f} to {max(returns):.2f}"
+    return f" Five seeds of the default have returns of\n{apart}: smaller differences than theirs tell nothing."
 
 
 def process() -> list[str]:
@@ -187,6 +199,8 @@ def in_mps(velocity: dict) -> str:
 def write_pages() -> None:
     """docs/results.md, docs/scale.md once all that it rests on was measured, and the README's block."""
     (ROOT / "docs" / "results.md").write_text(page())
+    if (RESULTS / "ablation.json").exists():
+        save_figure(ablation_figure(load("ablation")), RESULTS / "ablation.svg")
     rests_on = [load(name) for name in SCALE if (RESULTS / f"{name}.json").exists()]
     if len(rests_on) == len(SCALE) and {"toy", "scaling"} <= rests_on[0].keys():
         (ROOT / "docs" / "scale.md").write_text(scale_page(*rests_on))
