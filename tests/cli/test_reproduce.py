@@ -14,6 +14,7 @@ from line_stage import fingerprint
 
 from reinfer.cli.main import main
 from reinfer.runs.directory import RunDirectory
+from reinfer.runs.errors import ConfigError
 
 TITLES = ["train toy, seed 0", "train low", "train stride, seed 0", "eval toy, seed 0", "eval low", "eval transfer"]
 TITLES += ["report"]
@@ -63,6 +64,23 @@ def test_from_nothing_to_the_report_and_then_nothing_more(reproduce, tmp_path):
     code, steps, _ = reproduce("--seeds 2")
     fresh = {title for title, done in steps.items() if done == "started"}
     assert fresh == {"train toy, seed 1", "train stride, seed 1", "eval toy, seed 1", "eval transfer", "report"}
+
+
+def test_the_device_is_for_all_that_steps_a_robot():
+    from reinfer.cli.reproduce import ReproduceOptions, plan_trainings
+
+    asked = {device: plan_trainings(ReproduceOptions(device=device)) for device in ("cpu", "gpu")}
+    on = {name: [" ".join(step.command) for step in steps] for name, steps in asked.items()}
+    assert ["--device gpu" in line for line in on["gpu"]] == [False, True, True] and "--device" not in str(on["cpu"])
+
+
+def test_a_gpu_that_is_missing_is_missed_before_anything_is_made(reproduce, monkeypatch, tmp_path):
+    def refuse():
+        raise ConfigError("device: 'gpu' is not possible")
+
+    monkeypatch.setattr("reinfer.simulation.device.require_gpu", refuse)
+    code, steps, error = reproduce("--device gpu")
+    assert code == 2 and steps == {} and "device: 'gpu'" in error and not (tmp_path / "runs").exists()
 
 
 def test_a_run_with_other_settings_is_never_reused(reproduce, tmp_path):

@@ -32,6 +32,9 @@ class ReproduceOptions:
     body: str = setting("half_cheetah", f"robot: {ALLOWED}")
     seeds: int = setting(1, "toy agents to train, each with its own stride policy, from seed 0 on", low=1, high=100)
     preset: str = setting("default", "settings of every stage", choices=("default", "quick"))
+    device: str = setting(
+        "cpu", "where physics runs in training: in C threads, or by MJX; it is judged in C", choices=("cpu", "gpu")
+    )
     runs: str = setting("runs/reproduce", "folder in which runs are kept")
     out: str | None = setting(None, "folder for results and report; by default RUNS/BODY")
     video: bool = setting(True, "draw videos for the report")
@@ -42,6 +45,10 @@ class ReproduceOptions:
 def run(arguments: list[str]) -> int:
     """Take every step that is not done; prints which, how long each took, and where the report is."""
     options = validate(parse(ReproduceOptions, "reinfer reproduce", arguments))
+    if options.device == "gpu":
+        from reinfer.simulation.device import require_gpu
+
+        require_gpu()
     folder = Path(options.out or Path(options.runs) / robot(options.body).name)
     trainings = plan_trainings(options)
     for training in trainings:
@@ -96,10 +103,12 @@ def plan_trainings(options: ReproduceOptions) -> list[Training]:
         return Training(title, [stage, *settings, *named, *place], loop, runs / stage / name, parents, made_of)
 
     toys = [training(f"train toy, seed {n}", "toy", f"seed{n}", "--seed", str(n)) for n in seeds]
-    low = training("train low", "low", own.name, "--body", body)
+    # Said only where it is not the default, so that runs of before it could be said go on.
+    device = () if options.device == "cpu" else ("--device", options.device)
+    low = training("train low", "low", own.name, "--body", body, *device)
     strides = []
     for n, toy in zip(seeds, toys, strict=True):
-        settings = ("--body", body, "--seed", str(n))
+        settings = ("--body", body, "--seed", str(n), *device)
         title, name = f"train stride, seed {n}", f"{own.name}-seed{n}"
         strides.append(training(title, "stride", name, *settings, toy=toy.path, low=low.path))
     return [*toys, low, *strides]

@@ -30,7 +30,7 @@ from reinfer.control.transitions import Transitions, add_transitions, empty_tran
 from reinfer.runs import random, trees
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import ConfigError, RunError
-from reinfer.simulation import BatchSimulation
+from reinfer.simulation.device_batch import batch_on
 from reinfer.stages.parents import load_foundation
 from reinfer.tasks import Tasks, reward
 from reinfer.transfer.experience import ExploringAgent, Play, Recorder, correlated_noise
@@ -74,6 +74,7 @@ class HighConfig:
     target_rate: float = setting(0.02, "share of the critics that their targets take on", low=0.0, high=1.0)
     batch: int = setting(256, "transitions per gradient step", low=1)
     updates: int = setting(600, "gradient steps per episode", low=1)
+    device: str = setting("cpu", "where physics runs: in C threads, or by MJX", choices=("cpu", "gpu"))
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
 
@@ -124,7 +125,7 @@ class HighStage:
         if config.simulations is not None and config.simulations % 2:
             raise ConfigError(f"simulations: {config.simulations} is not allowed; pairs are judged, it must be even")
         self.body, self.toy, self.low_level, self._parents = load_foundation(config.body, config.toy, config.low)
-        simulation = BatchSimulation(self.body, self._copies(), config.threads)
+        simulation = batch_on(config.device, self.body, self._copies(), config.threads)
         self._plan(simulation, self.body.observation_size(simulation.model))
 
     def _copies(self) -> int:

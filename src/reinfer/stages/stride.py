@@ -19,7 +19,7 @@ from reinfer.bodies import ALLOWED
 from reinfer.runs import random, trees
 from reinfer.runs.config import setting, to_dict, validate
 from reinfer.runs.errors import RunError
-from reinfer.simulation import BatchSimulation
+from reinfer.simulation.device_batch import batch_on
 from reinfer.stages.parents import load_foundation
 from reinfer.tasks import KINDS, Tasks, reward
 from reinfer.transfer.agents import ToyPolicyAgent
@@ -75,6 +75,7 @@ class StrideConfig:
     updates: int = setting(400, "gradient steps per episode", low=1)
     target_rate: float = setting(0.01, "share of the network that enters the target per step", low=0.0, high=1.0)
     replay: int = setting(12, "episodes that are kept to learn from", low=1)
+    device: str = setting("cpu", "where physics runs: in C threads, or by MJX", choices=("cpu", "gpu"))
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
 
 
@@ -154,7 +155,7 @@ class StrideStage:
         self.config = validate(config)
         self.body, self.toy, self.low_level, self._parents = load_foundation(config.body, config.toy, config.low)
         self.iterations = config.iterations
-        simulation = BatchSimulation(self.body, config.simulations, config.threads)
+        simulation = batch_on(config.device, self.body, config.simulations, config.threads)
         self.steps = round(config.episode_s / simulation.control_dt_s)
         self.steps_per_iteration = self.steps * config.simulations
         self.hyper = Hyperparameters(
