@@ -179,7 +179,8 @@ def test_what_ends_a_trial_decides_what_the_same_command_does_with_it(typed):
     assert code == 0 and {row["status"] for row in rows().values()} == {"done"}
     assert typed(*words)[0] == 0 and len(OneAfterTheOther.started) == 7
     assert main(["report", "runs/sweep", "--no-video", "--output", "report.html"]) == 0
-    assert all(f"plain/seed-{seed}" in Path("report.html").read_text() for seed in range(4))
+    report = Path("report.html").read_text()
+    assert "4 trials in runs/sweep: 4 done." in report and all(f"plain/seed-{seed}" in report for seed in range(4))
 
 
 def test_another_sweep_in_the_same_folder_and_a_run_of_other_settings_are_refused(typed):

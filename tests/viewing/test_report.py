@@ -147,6 +147,22 @@ def test_worst_tasks_come_first(text, contest):
     assert listed == sorted(range(len(errors)), key=lambda index: -errors[index])[:5]
 
 
+def test_a_sweep_tells_what_became_of_its_trials_and_what_settings_are_worth():
+    def trial(encoder, seed, status, score, error=""):
+        told = {"trial": f"encoder-{encoder}_seed-{seed}", "encoder": encoder, "seed": str(seed), "status": status}
+        return told | {"score_name": "target_error", "score": score, "seconds": "9.5", "starts": "1", "error": error}
+
+    rows = [
+        trial("gru", 0, "done", "0.25"),
+        trial("gru", 1, "done", "0.75"),
+        trial("mlp", 0, "failed", "", "ValueError: <no>"),
+    ]
+    text = report_html(Evidence(sweeps=[("runs/sweep", rows)], made_by="reinfer report runs/sweep"))
+    assert "3 trials in runs/sweep: 2 done, 1 failed." in text and "<small>ValueError: &lt;no&gt;</small>" in text
+    plain = re.sub(r"<[^>]+>", " ", text).split()
+    assert " ".join(plain).count("gru 2 0.5 0.25 to 0.75 mlp 0") == 1
+
+
 def test_what_is_absent_says_how_to_get_it(contest):
     results, _ = contest
     text = report_html(Evidence(contest=json.loads(json.dumps(results)), body="half_cheetah", made_by="x"))

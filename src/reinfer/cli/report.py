@@ -13,6 +13,7 @@ from reinfer.cli.parsing import parse
 from reinfer.cli.playing import Cast, compete, load
 from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
 from reinfer.cli.sources import TOY_AGENT, Sources, refuse, robots_of, sort, teams
+from reinfer.cli.trials import read_table
 from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 from reinfer.runs.files import require_writable
@@ -86,6 +87,7 @@ def gather(options: ReportOptions, made_by: str) -> list:
             if (run.path / METRICS_FILE).is_file()
         ],
         "runs": [describe(str(run.path)) for run in sources.runs],
+        "sweeps": [(str(folder), read_table(folder)) for folder in sources.sweeps],
         "models": {model.reference: describe_model(model.model.folder) for model in named},
     }
     if not any([robots[0].contest, robots[0].low, found["toy"], sources.runs, named]):

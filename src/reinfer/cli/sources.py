@@ -1,5 +1,6 @@
 """What a command that draws is given: records, results, runs and models, told apart by what lies there."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -27,12 +28,14 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """References in the order given: folders of contests, record files, results (JSON), run folders, models by kind."""
+    """References in the order given: folders of contests, record files, results (JSON), run folders, of which some are
+    of the folders of ``sweeps``, models by kind."""
 
     contests: list[Path] = field(default_factory=list)
     records: list[Path] = field(default_factory=list)
     results: list[Path] = field(default_factory=list)
     runs: list[RunDirectory] = field(default_factory=list)
+    sweeps: list[Path] = field(default_factory=list)
     models: dict[str, list[Named]] = field(default_factory=dict)
 
     def of_kind(self, kind: str) -> list[Named]:
@@ -70,7 +73,7 @@ def sort(references) -> Sources:
         elif path.suffix == ".safetensors":
             found.records.append(path)
         elif (path / SWEEP_FILE).is_file():
-            _add_runs(found, runs_of(path))
+            _add_sweep(found, path)
         elif (path / REPORT_FILE).is_file():
             found.contests.append(path)
         elif (path / MANIFEST_FILE).is_file():
@@ -78,6 +81,19 @@ def sort(references) -> Sources:
         else:
             _add_model(found, reference)
     return found
+
+
+def _add_sweep(found: Sources, folder: Path) -> None:
+    """Add a sweep and its runs; of its models toy agents, and of others those that are the only ones for their robot:
+    which of several is meant nobody said."""
+    own = Sources()
+    _add_runs(own, runs_of(folder))
+    found.sweeps.append(folder)
+    found.runs.extend(own.runs)
+    for kind, group in own.models.items():
+        count = Counter(named.model.config.get("body") for named in group)
+        meant = [named for named in group if kind == TOY_AGENT or count[named.model.config.get("body")] == 1]
+        found.models.setdefault(kind, []).extend(meant)
 
 
 def _add_runs(found: Sources, references) -> None:

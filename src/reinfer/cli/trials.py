@@ -152,13 +152,18 @@ def runs_of(folder: Path) -> list[Path]:
     return sorted(manifest.parent for manifest in folder.glob(f"*/*/{MANIFEST_FILE}"))
 
 
-def recorded(runs: Path) -> dict[str, str]:
-    """Status by name of trial, as ``trials.csv`` has it; empty if there is none."""
+def read_table(runs: Path) -> list[dict[str, str]]:
+    """The rows of ``trials.csv``, by column; none if there is no file."""
     try:
         text = (runs / TABLE_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}
-    return {row["trial"]: row["status"] for row in csv.DictReader(io.StringIO(text))}
+        return []
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def recorded(runs: Path) -> dict[str, str]:
+    """Status by name of trial, as ``trials.csv`` has it; empty if there is none."""
+    return {row["trial"]: row["status"] for row in read_table(runs)}
 
 
 def standing(trial: Trial, before: str | None) -> Row:

@@ -5,7 +5,7 @@ makes it; below each part stands how to make it again.
 """
 
 from reinfer.viewing import page
-from reinfer.viewing.reporting import behaviour, failures, results, training
+from reinfer.viewing.reporting import behaviour, failures, results, sweeps, training
 from reinfer.viewing.reporting.evidence import Clip, Evidence
 
 #: Of one robot, and of what they share.
@@ -28,7 +28,7 @@ def report_html(evidence: Evidence, others: tuple[Evidence, ...] = ()) -> str:
         evidence: of the first robot, or of none, and of what all robots share.
         others: of further robots; only what is theirs is shown.
     """
-    parts = [results.opening(evidence, others), training.runs(evidence)]
+    parts = [results.opening(evidence, others), sweeps.sweeps(evidence), training.runs(evidence)]
     for robot in (evidence, *others):
         if others:
             parts.append(page.chapter(f"On the {results.spoken(robot.body)}"))

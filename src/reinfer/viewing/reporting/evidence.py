@@ -21,8 +21,9 @@ class Evidence(NamedTuple):
     ``contest``, ``heldout``, ``toy``, ``low``: what ``reinfer eval transfer|toy|low --json`` printed, the
     second for held-out tasks; ``records``: the rollouts behind the contest, one per seed; ``latent``: (PCA
     figure, t-SNE figure); ``progress``: training curves with the metric to show; ``runs``: what ``reinfer info --json``
-    tells of each run; ``models``: kind, sha256 and provenance of each; ``made_by``: the command of this report;
-    ``source``: what a command that draws takes to draw the contest again; ``toy_model``: likewise the latent map.
+    tells of each run; ``sweeps``: folder and rows of ``trials.csv`` of each sweep; ``models``: kind, sha256 and
+    provenance of each; ``made_by``: the command of this report; ``source``: what a command that draws takes to draw the
+    contest again; ``toy_model``: likewise the latent map.
     """
 
     made_by: str
@@ -36,6 +37,7 @@ class Evidence(NamedTuple):
     progress: list[tuple[Progress, str]] = []
     clips: list[Clip] = []
     runs: list[dict] = []
+    sweeps: list[tuple[str, list[dict[str, str]]]] = []
     models: dict[str, dict] = {}
     source: str = "transfer"
     toy_model: str = "MODEL"
