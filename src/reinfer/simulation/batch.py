@@ -6,7 +6,27 @@ import numpy as np
 from reinfer.bodies import Body
 
 
-class BatchSimulation:
+class OnHost:
+    """What is made of ``qpos`` and ``qvel``, positions and velocities of N copies of ``body`` on the host."""
+
+    body: Body
+    qpos: np.ndarray
+    qvel: np.ndarray
+
+    def task_state(self) -> np.ndarray:
+        """A copy of the task-space states, shape (N, 6)."""
+        return self.body.task_state(self.qpos, self.qvel)
+
+    def observation(self) -> np.ndarray:
+        """A copy of the body's own observations, shape (N, observation_size)."""
+        return self.body.observation(self.qpos, self.qvel)
+
+    def fallen(self) -> np.ndarray:
+        """Which simulations have fallen or gone non-finite, shape (N,) bool."""
+        return self.body.fallen(self.qpos, self.qvel)
+
+
+class BatchSimulation(OnHost):
     """``num_simulations`` copies of ``body``; all arrays are float64 with the simulation as leading axis.
 
     Args:
@@ -74,15 +94,3 @@ class BatchSimulation:
         for frame in self.frames:
             self._batch.step(nstep=1)
             frame[:] = self.qpos
-
-    def task_state(self) -> np.ndarray:
-        """A copy of the task-space states, shape (N, 6)."""
-        return self.body.task_state(self.qpos, self.qvel)
-
-    def observation(self) -> np.ndarray:
-        """A copy of the body's own observations, shape (N, observation_size)."""
-        return self.body.observation(self.qpos, self.qvel)
-
-    def fallen(self) -> np.ndarray:
-        """Which simulations have fallen or gone non-finite, shape (N,) bool."""
-        return self.body.fallen(self.qpos, self.qvel)

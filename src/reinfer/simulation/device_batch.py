@@ -5,11 +5,11 @@ import numpy as np
 
 from reinfer.bodies import Body
 from reinfer.runs.compilation import training_options
-from reinfer.simulation.batch import BatchSimulation
+from reinfer.simulation.batch import BatchSimulation, OnHost
 from reinfer.simulation.device import DeviceSimulation, DeviceState, require_gpu
 
 
-class DeviceBatch:
+class DeviceBatch(OnHost):
     """As ``BatchSimulation`` where nobody pushes, poses or films: physics by MJX, on JAX's device.
 
     Positions and velocities are copied to the host after every control step, which takes little beside the physics.
@@ -49,18 +49,6 @@ class DeviceBatch:
         known = DeviceState(np.float32(self.qpos), np.float32(self.qvel), self._act, self._warmstart)
         *reached, self._act, self._warmstart = self._step(known, np.float32(action))
         self.qpos, self.qvel = (np.array(leaf, np.float64) for leaf in reached)
-
-    def task_state(self) -> np.ndarray:
-        """A copy of the task-space states, shape (N, 6)."""
-        return self.body.task_state(self.qpos, self.qvel)
-
-    def observation(self) -> np.ndarray:
-        """A copy of the body's own observations, shape (N, observation_size)."""
-        return self.body.observation(self.qpos, self.qvel)
-
-    def fallen(self) -> np.ndarray:
-        """Which simulations have fallen or gone non-finite, shape (N,) bool."""
-        return self.body.fallen(self.qpos, self.qvel)
 
 
 def batch_on(device: str, body: Body, num_simulations: int, threads: int) -> BatchSimulation | DeviceBatch:
