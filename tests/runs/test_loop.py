@@ -43,6 +43,20 @@ def test_a_run_leaves_everything_it_should(tmp_path):
     assert not list(run.path.glob("**/*.partial"))
 
 
+def test_a_checkpoint_comes_after_the_times_that_led_to_it(tmp_path, monkeypatch):
+    """A process that dies right after its last one has nothing left to train, and so no other time to tell."""
+    run, go = start(tmp_path)
+    save, seen = checkpoint.save, []
+
+    def note(run, iteration, *rest):
+        seen.append((iteration, len((run.path / "timing.csv").read_text().splitlines()) - 1))
+        save(run, iteration, *rest)
+
+    monkeypatch.setattr(checkpoint, "save", note)
+    go(checkpoint_interval_s=0.0)
+    assert seen == [(iteration, iteration) for iteration in (4, 8, 12, 16, 20, 22)]
+
+
 def test_times_of_checkpoints_and_progress_change_no_byte(tmp_path):
     prints = set()
     for interval_s, progress in ((0.0, False), (60.0, True), (0.01, False)):

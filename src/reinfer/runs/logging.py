@@ -125,8 +125,12 @@ class TimingLog:
         self._file.write(f"{iteration},{elapsed:.3f},{steps / max(now - self._last_at, 1e-9):.1f}\n")
         self._last_at = now
         if now - self._flushed_at > _FLUSH_INTERVAL_S:
-            self._file.flush()
-            self._flushed_at = now
+            self.flush()
+
+    def flush(self) -> None:
+        """Let others see all rows."""
+        self._file.flush()
+        self._flushed_at = time.monotonic()
 
     def close(self) -> None:
         """Flush and close the file."""

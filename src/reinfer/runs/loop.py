@@ -103,6 +103,8 @@ def _train(stage, run, start, stop: StopRequest, progress: bool, checkpoint_inte
                     continue
                 if ended or stop or time.monotonic() - saved_at >= checkpoint_interval_s:
                     trees.require_signature(state, form, f"stage {stage.name!r}, iteration {iteration}")
+                    # Whoever goes on from there counts on from these rows.
+                    timing.flush()
                     checkpoint.save(run, iteration, state, {"metrics": metrics.position()})
                     saved_at = time.monotonic()
                 if stop and not ended:
