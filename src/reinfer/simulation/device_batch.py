@@ -1,10 +1,9 @@
 """A batch of robots on an accelerator behind the interface of ``BatchSimulation``: for what decides on the host."""
 
-import jax
 import numpy as np
 
 from reinfer.bodies import Body
-from reinfer.runs.compilation import training_options
+from reinfer.runs.compilation import TrainingProgram
 from reinfer.simulation.batch import BatchSimulation, OnHost
 from reinfer.simulation.device import DeviceSimulation, DeviceState, require_gpu
 
@@ -27,7 +26,7 @@ class DeviceBatch(OnHost):
         physics = DeviceSimulation(body)
         self.body, self.model, self.num_simulations = body, physics.model, num_simulations
         self.control_dt_s, self.action_size = physics.control_dt_s, physics.action_size
-        self._step = jax.jit(physics.step, compiler_options=training_options())
+        self._step = TrainingProgram(physics.step)
         self.qpos = np.tile(self.model.qpos0, (num_simulations, 1))
         self.qvel = np.zeros((num_simulations, self.model.nv))
         self._act = np.zeros((num_simulations, self.model.na), np.float32)

@@ -145,9 +145,11 @@ def svg_of(figure: Figure) -> str:
 
 def save_figure(figure: Figure, path) -> None:
     """Write ``figure`` to ``path``, whose ending tells the format. Raises OSError if it cannot."""
-    buffer = io.BytesIO()
+    buffer, ending = io.BytesIO(), str(path).rpartition(".")[2]
+    # No time of day: the same figure is the same bytes.
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
     with style():
-        figure.savefig(buffer, format=str(path).rpartition(".")[2], dpi=150)
+        figure.savefig(buffer, format=ending, dpi=150, metadata=undated)
     replace_file(path, buffer.getvalue())
 
 
