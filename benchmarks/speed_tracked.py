@@ -97,6 +97,7 @@ def our_sac(seed: int, clock: Clock) -> None:
     import jax
     import numpy as np
 
+    from reinfer.control.networks import narrow
     from reinfer.control.sac import Batch, Hyperparameters, init_sac, mean_action, sample_action, update
     from reinfer.control.transitions import add_transitions, empty_transitions
 
@@ -112,7 +113,8 @@ def our_sac(seed: int, clock: Clock) -> None:
 
         return jax.lax.scan(step, state, (jax.random.split(key, COUNT), batches))[0]
 
-    state = init_sac(jax.random.key(seed), track.observation_size, actions, clock.hidden, temperature=1.0)
+    # From weights as small as those of the others, which alone decides how much is learned at first.
+    state = init_sac(jax.random.key(seed), track.observation_size, actions, clock.hidden, 1.0, weights=narrow)
     replay = empty_transitions(REPLAY, track.observation_size, actions)
     steps, updates, present = 0, 0, track.observation()
 

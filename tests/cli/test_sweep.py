@@ -13,9 +13,10 @@ import sweep_launcher
 from line_stage import LineConfig, fingerprint
 
 from reinfer.cli import sweep
-from reinfer.cli.axes import combinations, option, parse_axes
 from reinfer.cli.main import main
+from reinfer.cli.trials import option
 from reinfer.runs import ray_pool
+from reinfer.runs.axes import combinations, parse_axes
 from reinfer.runs.directory import RunDirectory
 from reinfer.runs.errors import ConfigError
 from reinfer.runs.files import hold

@@ -1,9 +1,10 @@
-"""Many seeds in one program: each is what it would be alone, and one run holds, resumes and exports them all.
+"""Many agents in one program: each is what it would be alone, and one run holds, resumes and exports them all.
 
 That this holds for the toy is tested beside its own stage.
 """
 
 import csv
+import itertools
 import json
 import os
 import subprocess
@@ -20,7 +21,7 @@ from reinfer.cli.main import main
 from reinfer.cli.train import read_training
 from reinfer.runs.config import digest
 from reinfer.runs.models import load_model
-from reinfer.stages.seeds import many, with_seeds
+from reinfer.stages.many import many, with_seeds
 from reinfer.stages.toy import ToyConfig
 
 OPTIONS = "--no-progress --checkpoint-interval-s 0"
@@ -57,6 +58,40 @@ def test_every_seed_becomes_what_it_would_be_alone(walk, capsys):
         same(marked.pop("last_metrics"), alone.provenance["last_metrics"])
         assert marked == {key: value for key, value in alone.provenance.items() if key != "last_metrics"}
         assert marked["config_sha256"] == digest(WalkConfig(seed=seed))
+
+
+def test_settings_in_one_program_are_what_they_would_be_alone(walk):
+    assert walk(f"train walk --seeds 2 --over pace=0.5,2 --over host=0,3 --name all {OPTIONS}") == 0
+    manifest = json.loads(Path("runs/walk/all/manifest.json").read_text())
+    assert manifest["config"]["over"] == ["pace=0.5,2", "host=0,3"]
+    folders = sorted(path.name for path in Path("runs/walk/all/model").iterdir())
+    assert len(folders) == 8 and folders[0] == "pace-0.5_host-0_seed0"
+    for pace, host, seed in itertools.product((0.5, 2), (0, 3), (0, 1)):
+        together = load_model(f"runs/walk/all/model/pace-{pace}_host-{host}_seed{seed}")
+        walk(f"train walk --pace {pace} --host {host} --seed {seed} --name {pace}-{host}-{seed} {OPTIONS}")
+        alone = load_model(f"runs/walk/{pace}-{host}-{seed}/model")
+        same(together.arrays, alone.arrays)
+        assert together.config == alone.config
+        assert together.provenance["config_sha256"] == digest(WalkConfig(pace=pace, host=host, seed=seed))
+        assert together.provenance["trained_together"]["over"] == ["pace=0.5,2", "host=0,3"]
+
+
+def test_settings_in_one_program_survive_a_restart(walk, monkeypatch):
+    healthy = WalkStage.conclude
+
+    def dies(stage, *found):
+        if (found[-1], stage.config.pace) == (2, 2.0):
+            raise KeyboardInterrupt
+        return healthy(stage, *found)
+
+    walk(f"train walk --over pace=1,2 --name whole {OPTIONS}")
+    monkeypatch.setattr(WalkStage, "conclude", dies)
+    assert walk(f"train walk --over pace=1,2 --name broken {OPTIONS}") == 130
+    monkeypatch.setattr(WalkStage, "conclude", healthy)
+    assert walk("resume runs/walk/broken --no-progress") == 0
+    for name in ("pace-1_seed0", "pace-2_seed0"):
+        whole, broken = (Path(f"runs/walk/{run}/model/{name}/model.safetensors") for run in ("whole", "broken"))
+        assert whole.read_bytes() == broken.read_bytes()
 
 
 def test_metrics_are_those_of_each_seed_and_their_means(walk):
@@ -130,6 +165,16 @@ def test_a_seed_that_goes_wrong_is_named(walk, capsys):
             "seed: 4294967296 is not allowed; it must be between 0 and 4294967295",
         ),
         ("train process --seeds two", "'two'; the option is --seeds INT"),
+        ("train low --over hidden=1,2", "over: preset 'default' of stage low trains one seed at a time; many in one"),
+        ("train walk --over iterations=4,8", "over: iterations may not differ between agents of one program; allowed:"),
+        (
+            "train walk --over pacee=1,2",
+            "over: pacee may not differ between agents of one program; did you mean 'pace'",
+        ),
+        ("train walk --over pace=1,fast", "over: pace: 'fast' is not allowed; it must be a number"),
+        ("train walk --over pace=1,-2", "pace: -2.0 is not allowed; it must be at least 0.0"),
+        ("train walk --over pace", "over: 'pace' is not allowed; it must be NAME=VALUE,VALUE or"),
+        ("train walk --over pace=1,2 --over pace=3,4", "over: pace is named more than once"),
     ],
 )
 def test_seeds_are_refused_where_they_cannot_be(walk, tmp_path, capsys, typed, words):
@@ -150,7 +195,7 @@ SPREAD = """
 import sys
 import jax
 from walk_stage import WalkConfig, WalkStage
-from reinfer.stages.seeds import devices_for, many, with_seeds
+from reinfer.stages.many import devices_for, many, with_seeds
 assert [len(devices_for(count)) for count in (1, 2, 3, 4, 5, 6, 9)] == [1, 2, 3, 2, 3, 3, 3]
 stage = many(WalkStage)(with_seeds(WalkConfig(), int(sys.argv[1])))
 state = stage.init()

@@ -13,7 +13,8 @@ from reinfer.inference.context import empty_window
 from reinfer.runs import loop
 from reinfer.runs.directory import RunDirectory
 from reinfer.runs.errors import ArtifactError
-from reinfer.stages.seeds import many, with_seeds
+from reinfer.stages.many import many, with_seeds
+from reinfer.stages.process import ProcessConfig, ProcessStage
 from reinfer.stages.toy import PRESETS, ToyStage
 from tiny_toy import TINY
 
@@ -54,9 +55,10 @@ def test_resuming_after_death_ends_in_the_same_bytes(tmp_path, monkeypatch):
     assert np.all(np.sign(belief.target) == [1.0, -1.0, 1.0, -1.0])
 
 
-def test_seeds_in_one_program_do_what_they_do_alone(tmp_path):
+def test_agents_in_one_program_do_what_they_do_alone(tmp_path):
     """From the same state: rounding is amplified by rollouts and wherever a gradient is next to nothing."""
-    stage = many(ToyStage)(with_seeds(dataclasses.replace(TINY, seed=1), 2))
+    over = ("inference_learning_rate+prior=0.01+dpmm,0.03+normal",)
+    stage = many(ToyStage)(with_seeds(dataclasses.replace(TINY, seed=1), 2, over))
     states = stage.init()
     for iteration in range(2):
         alone = [one.iterate(state, iteration) for one, state in zip(stage.stages.values(), states, strict=True)]
@@ -65,9 +67,21 @@ def test_seeds_in_one_program_do_what_they_do_alone(tmp_path):
             assert {key: metrics[f"{name}/{key}"] for key in row} == pytest.approx(row, rel=1e-4, abs=1e-6)
             jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), found.learned, state.learned)
         states = tuple(state for state, _ in alone)
-    assert metrics["seed1/control_cost"] > 0
+    costs = [metrics[f"{name}/control_cost"] for name in stage.stages]
+    assert min(costs) > 0 and len(set(costs)) == 4, "seeds and settings matter"
+    assert [state.mixture.active.any() for state in states] == [True, True, False, False]
     stage.export(together, tmp_path / "model", {"config_sha256": "", "last_metrics": {"iteration": 2, "env_steps": 1}})
-    assert ToyAgent.load(tmp_path / "model" / "seed2").infer(empty_window(2)).target.shape == (2, 4)
+    model = tmp_path / "model" / "inference_learning_rate-prior-0.03-normal_seed2"
+    assert ToyAgent.load(model).infer(empty_window(2)).target.shape == (2, 4)
+
+
+@pytest.mark.parametrize(("kind", "config"), [(ToyStage, TINY), (ProcessStage, ProcessConfig(iterations=5))])
+def test_all_that_may_differ_in_one_program_can(kind, config):
+    """Traced: a setting by which the program were chosen would raise an error."""
+    over = tuple(f"{name}={getattr(config, name)}" for name in kind.numbers)
+    stage = many(kind)(with_seeds(config, 2, over))
+    for program in (stage.programs.advance, stage.programs.observe):
+        program.trace(*stage.inputs(stage.init()), 0)
 
 
 def test_seeds_in_one_program_do_not_act_before_they_must():

@@ -1,4 +1,4 @@
-"""A stage of which many seeds can be trained in one program, and which takes a moment: random walks."""
+"""A stage of which many agents can be trained in one program, and which takes a moment: random walks."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,6 +20,8 @@ class WalkConfig:
     seed: int = setting(0, "seed of all randomness", low=0)
     iterations: int = setting(4, "iterations in all", low=1)
     bad_seed: int = setting(-1, "seed that goes wrong")
+    pace: float = setting(1.0, "size of its steps", low=0.0)
+    host: float = setting(1.0, "what the host adds counts so much")
 
 
 class WalkState(NamedTuple):
@@ -34,7 +36,9 @@ def step(carried, seed, iteration, config: WalkConfig):
     """A step."""
     place, steps = carried
     change = jax.random.normal(random.key(seed, "step", iteration), place.shape)
-    return (place + change * jnp.where(seed == config.bad_seed, jnp.nan, 1.0), steps + 1), {"far": jnp.abs(place).max()}
+    return (place + config.pace * change * jnp.where(seed == config.bad_seed, jnp.nan, 1.0), steps + 1), {
+        "far": jnp.abs(place).max()
+    }
 
 
 def look(carried, seed, iteration, config: WalkConfig):
@@ -49,10 +53,11 @@ class WalkStage(SeedStage):
     score_key = "far"
     steps_per_iteration = 1
     advance, observe = staticmethod(step), staticmethod(look)
+    numbers, hosted = ("pace",), ("host",)
 
     def __init__(self, config: WalkConfig):
         self.config = validate(config)
-        self.compiled = WalkConfig(bad_seed=config.bad_seed)
+        self.compiled = WalkConfig(bad_seed=config.bad_seed, pace=config.pace)
         self.iterations = config.iterations
 
     def init(self):
@@ -64,7 +69,10 @@ class WalkStage(SeedStage):
 
     def conclude(self, state, carried, metrics, seen, iteration):
         place, steps = carried
-        visited = state.visited + random.generator(self.config.seed, "host", iteration).normal() * np.asarray(seen)
+        visited = (
+            state.visited
+            + random.generator(self.config.seed, "host", iteration).normal() * np.asarray(seen) * self.config.host
+        )
         metrics = {"far": float(metrics["far"]), "length": float(np.abs(place).sum())}
         return WalkState(place, steps, visited), metrics
 

@@ -33,12 +33,13 @@ VARIANTS = {
 def load_stage(name: str) -> tuple[dict[type, type], dict]:
     """The classes of stage ``name`` by the type of config they take, and all their presets by name.
 
-    Where many seeds can be trained in one program, there is a class for that too, with its own type of config. Raises
+    Where many agents can be trained in one program, there is a class for that too, with its own type of config. Raises
     ConfigError on an unknown name.
     """
     if name not in STAGES:
         raise ConfigError(f"unknown stage {name!r}; {nearest(name, STAGES)}")
-    from reinfer.stages.seeds import SeedStage, many, many_config
+    from reinfer.stages.many import many, many_config
+    from reinfer.stages.seeds import SeedStage
 
     classes, presets = {}, {}
     for path in (STAGES[name][0], *VARIANTS.get(name, ())):

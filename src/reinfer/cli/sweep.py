@@ -14,10 +14,10 @@ from pathlib import Path
 import tyro
 
 from reinfer.cli import trials
-from reinfer.cli.axes import parse_axes
 from reinfer.cli.parsing import parse
 from reinfer.cli.steps import is_claimed
 from reinfer.cli.trials import DONE, FAILED, KILLED, RUNNING, STOPPED, Row, Trial
+from reinfer.runs.axes import parse_axes
 from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.runs.files import hold

@@ -1,8 +1,8 @@
 """``reinfer train STAGE``: preset, overridden by a TOML file, overridden by options.
 
 A preset that has the name of a body takes the place of ``default`` for that body. Where a stage has several algorithms
-(``--algo``), there are presets ``ALGO`` and ``ALGO-PRESET`` of each. Where many seeds can be trained in one program,
-their number is a setting too (``--seeds``).
+(``--algo``), there are presets ``ALGO`` and ``ALGO-PRESET`` of each. Where many agents can be trained in one program,
+their seeds and what else they differ in are settings too (``--seeds``, ``--over``).
 """
 
 import dataclasses
@@ -63,7 +63,8 @@ class Wanted(NamedTuple):
 
 def read_training(arguments: list[str]) -> Wanted:
     """What ``reinfer train`` is asked for by ``arguments``. Raises ConfigError on a mistake; nothing is made."""
-    from reinfer.stages.seeds import SeedStage, of_seed, with_seeds
+    from reinfer.stages.many import alone, with_seeds
+    from reinfer.stages.seeds import SeedStage
 
     name, *rest = arguments
     classes, presets = load_stage(name)
@@ -77,20 +78,22 @@ def read_training(arguments: list[str]) -> Wanted:
     if preset not in presets:
         raise ConfigError(f"unknown preset {preset!r} of stage {name}; {nearest(preset, presets)}")
     counted = hasattr(presets[preset], "seeds")
-    if not counted and "--seeds" in [argument.partition("=")[0] for argument in rest]:
-        raise ConfigError(f"seeds: preset {preset!r} of stage {name} trains one seed at a time; {_many_seeds()}")
+    given = {argument.partition("=")[0] for argument in rest}
+    for option in ("seeds", "over") if not counted else ():
+        if f"--{option}" in given:
+            raise ConfigError(f"{option}: preset {preset!r} of stage {name} trains one seed at a time; {_many_seeds()}")
     chosen = _choose(presets[preset], early.config, prog, rest)
     body = getattr(chosen.settings, "body", None)
     if early.preset == "default" and body in presets:
         chosen = _choose(presets[body], early.config, prog, rest)
     settings = validate(chosen.settings)
-    if counted and settings.seeds == 1:
-        settings = of_seed(settings, settings.seed)
+    if counted and settings.seeds == 1 and not settings.over:
+        settings = alone(settings, settings.seed)
     return Wanted(name, classes, validate(chosen.options), settings)
 
 
 def _many_seeds() -> str:
-    """In words: which presets of which stages train many seeds in one program."""
+    """In words: which presets of which stages train many agents in one program."""
     from reinfer.stages.seeds import SeedStage
 
     found = []

@@ -7,9 +7,8 @@ RUNS/<stage>/<trial>/          its run, an ordinary one
 """
 
 import csv
-import hashlib
 import io
-import re
+import shlex
 import signal
 import tomllib
 from pathlib import Path
@@ -18,9 +17,9 @@ from typing import Any, NamedTuple
 import tomli_w
 
 from reinfer.cli import train
-from reinfer.cli.axes import Axis, combinations, option
 from reinfer.cli.parsing import flags
 from reinfer.cli.steps import is_claimed, require_settings
+from reinfer.runs.axes import Axis, combinations, folder_name
 from reinfer.runs.config import differences, to_dict
 from reinfer.runs.directory import MANIFEST_FILE, RunDirectory
 from reinfer.runs.errors import ConfigError, RunError
@@ -34,7 +33,6 @@ WAITING, RUNNING, DONE, FAILED, KILLED, STOPPED = "waiting", "running", "done", 
 
 #: Signals that come from outside; others (e.g. SIGSEGV) are faults of the program.
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-_LONGEST_NAME = 100
 
 
 class Trial(NamedTuple):
@@ -103,6 +101,19 @@ def _check_names(axes: tuple[Axis, ...], words: list[str]) -> None:
             raise ConfigError(f"over: {name} is also given behind --; leave it out there")
 
 
+def option(name: str, text: str) -> list[str]:
+    """``name`` = ``text`` as words of ``reinfer train``; true and false switch, several words are a list."""
+    flag = name.replace("_", "-")
+    if text in ("true", "false"):
+        stem, dot, leaf = flag.rpartition(".")
+        return [f"--{flag}" if text == "true" else f"--{stem}{dot}no-{leaf}"]
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"over: {name}: {text!r} is not allowed; its quotes do not match") from error
+    return [f"--{flag}={words[0]}"] if len(words) == 1 else [f"--{flag}", *words]
+
+
 def _trial(stage: str, settings: dict[str, str], words: list[str], runs: Path) -> Trial:
     swept = [word for name, text in settings.items() for word in option(name, text)]
     try:
@@ -110,18 +121,9 @@ def _trial(stage: str, settings: dict[str, str], words: list[str], runs: Path) -
     except ConfigError as error:
         label = " ".join(f"{name}={text}" for name, text in settings.items())
         raise ConfigError(f"trial {label}: {error}") from error
-    name = _name(settings)
+    name = folder_name(settings)
     score_key = wanted.classes[type(wanted.config)].score_key
     return Trial(name, settings, (stage, *words, *swept), runs / stage / name, to_dict(wanted.config), score_key)
-
-
-def _name(settings: dict[str, str]) -> str:
-    """A name for a folder; where it cannot tell all of ``settings``, their hash does."""
-    told = "_".join(f"{name}-{text}" for name, text in settings.items())
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", told)
-    if name == told and len(name) <= _LONGEST_NAME:
-        return name
-    return f"{name[:_LONGEST_NAME]}-{hashlib.sha256(told.encode()).hexdigest()[:6]}"
 
 
 def open_folder(runs: Path, stage: str, axes: tuple[Axis, ...], words: list[str]) -> None:

@@ -4,6 +4,7 @@ Pure losses and one pure update of explicit state, key and batch. A time limit i
 transition marked terminal has no value after it.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -68,18 +69,29 @@ class SacState(NamedTuple):
     temperature_adam: optax.OptState
 
 
-def init_sac(key, inputs: int, actions: int, hidden, temperature: float, std: float = 1.0, critic_scale: float = 1.0):
+def init_sac(
+    key,
+    inputs: int,
+    actions: int,
+    hidden,
+    temperature: float,
+    std: float = 1.0,
+    critic_scale: float = 1.0,
+    weights: Callable = normal,
+):
     """Fresh networks with ``hidden`` widths; target critics are copies of the critics.
 
     First actions have means near 0 and, before squashing, standard deviations near ``std``; ``critic_scale`` is that of
-    the critics' last weights, where values and their differences are small.
+    the critics' last weights, where values and their differences are small. ``weights`` as in ``init_mlp``: steps of
+    Adam have a size of their own, so ``narrow`` weights change faster. On robots, with few updates, that is most of
+    what sets apart two libraries' SAC (``benchmarks/speed_tracked.py``).
     """
     policy_key, critic_key = jax.random.split(key)
-    policy = init_mlp(policy_key, (inputs, *hidden, 2 * actions), output_scale=0.01, weights=normal)
+    policy = init_mlp(policy_key, (inputs, *hidden, 2 * actions), output_scale=0.01, weights=weights)
     spread = jnp.concatenate([jnp.zeros(actions), jnp.full(actions, jnp.log(std))])
     policy = (*policy[:-1], policy[-1]._replace(bias=spread))
     sizes = (inputs + actions, *hidden, 1)
-    critics = jax.vmap(lambda k: init_mlp(k, sizes, critic_scale, normal))(jax.random.split(critic_key))
+    critics = jax.vmap(lambda k: init_mlp(k, sizes, critic_scale, weights))(jax.random.split(critic_key))
     log_temperature = jnp.log(jnp.float32(temperature))
     adam = optax.scale_by_adam()
     return SacState(

@@ -104,8 +104,11 @@ def make_optimisers(config: ProcessConfig) -> Optimisers:
     """Adam with clipped gradients; warm-up, then cosine decay."""
     steps = config.iterations * config.updates
 
+    warmup = min(100, steps // 4)
+
     def optimiser(peak, norm):
-        rate = optax.warmup_cosine_decay_schedule(0.0, peak, min(100, steps // 4), steps, 0.005 * peak)
+        rise, fall = optax.linear_schedule(0.0, peak, warmup), optax.cosine_decay_schedule(peak, steps - warmup, 0.005)
+        rate = optax.join_schedules([rise, fall], [warmup])
         return optax.chain(optax.clip_by_global_norm(norm), optax.adam(rate))
 
     return Optimisers(optimiser(config.inference_learning_rate, 10.0), optimiser(config.policy_learning_rate, 0.5))
@@ -219,6 +222,7 @@ class ProcessStage(SeedStage):
     name = "process"
     score_key = "elbo"
     advance = staticmethod(train)
+    numbers = ("beta", "process_noise", "time_step_spread", "inference_learning_rate", "policy_learning_rate")
 
     def __init__(self, config: ProcessConfig):
         self.config = validate(config)
@@ -234,7 +238,7 @@ class ProcessStage(SeedStage):
 
     def init(self) -> ProcessState:
         """Fresh networks."""
-        return init_networks(random.key(self.config.seed, "networks"), self.compiled)
+        return init_networks(random.key(self.config.seed, "networks"), self.structure())
 
     def parents(self) -> list[dict]:
         """Built from no other model."""

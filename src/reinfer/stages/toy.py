@@ -86,7 +86,8 @@ def make_optimisers(config: ToyConfig) -> Optimisers:
     warmup = min(100, steps // 4)
 
     def schedule(peak, end):
-        return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, steps, end * peak)
+        rise, fall = optax.linear_schedule(0.0, peak, warmup), optax.cosine_decay_schedule(peak, steps - warmup, end)
+        return optax.join_schedules([rise, fall], [warmup])
 
     rate = schedule(config.inference_learning_rate, 0.005)
     # A policy annealed as far keeps what it learned of beliefs that were not yet exact: speeds 0.08 m/s off, at worst.
@@ -295,6 +296,22 @@ class ToyStage(SeedStage):
     name = "toy"
     score_key = "target_error"
     advance, observe = staticmethod(train), staticmethod(sample_latents)
+    # Not ``policy_from``: a condition on it would be computed both ways.
+    numbers = (
+        "process_noise",
+        "time_step_spread",
+        "behaviour_time_step_spread",
+        "inference_learning_rate",
+        "policy_learning_rate",
+        "family_weight",
+        "target_weight",
+        "target_tolerance",
+        "last_weight",
+        "decoding_weight",
+        "drift_weight",
+        "divergence_weight",
+    )
+    hosted = ("prior",)
 
     def __init__(self, config: ToyConfig):
         self.config = validate(config)
@@ -319,7 +336,7 @@ class ToyStage(SeedStage):
         config = self.config
         bounce = bounce_values() if JUMP in TOYS[config.body].reach else ()
         return ToyState(
-            init_networks(random.key(config.seed, "networks"), bounce, self.compiled),
+            init_networks(random.key(config.seed, "networks"), bounce, self.structure()),
             standard_normal_prior(config.latent, config.mixture.max_components),
             init_state(config.latent, config.mixture.max_components),
         )

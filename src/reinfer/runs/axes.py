@@ -1,13 +1,14 @@
-"""What a sweep goes over: ``NAME=VALUE,VALUE``, ``NAME=FIRST..LAST``, ``NAME+NAME=VALUE+VALUE,...``."""
+"""What a sweep or one program goes over: ``NAME=VALUE,VALUE``, ``NAME=FIRST..LAST``, ``NAME+NAME=VALUE+VALUE,...``."""
 
+import hashlib
 import itertools
 import re
-import shlex
 from typing import NamedTuple
 
 from reinfer.runs.errors import ConfigError
 
 _FORM = "it must be NAME=VALUE,VALUE or NAME=FIRST..LAST, e.g. encoder=gru,mlp or seed=0..4"
+_LONGEST_NAME = 100
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 
 
@@ -69,14 +70,10 @@ def combinations(axes: tuple[Axis, ...]) -> list[dict[str, str]]:
     return found
 
 
-def option(name: str, text: str) -> list[str]:
-    """``name`` = ``text`` as words of ``reinfer train``; true and false switch, several words are a list."""
-    flag = name.replace("_", "-")
-    if text in ("true", "false"):
-        stem, dot, leaf = flag.rpartition(".")
-        return [f"--{flag}" if text == "true" else f"--{stem}{dot}no-{leaf}"]
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise ConfigError(f"over: {name}: {text!r} is not allowed; its quotes do not match") from error
-    return [f"--{flag}={words[0]}"] if len(words) == 1 else [f"--{flag}", *words]
+def folder_name(settings: dict[str, str]) -> str:
+    """A name for a folder; where it cannot tell all of ``settings``, their hash does."""
+    told = "_".join(f"{name}-{text}" for name, text in settings.items())
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", told)
+    if name == told and len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}-{hashlib.sha256(told.encode()).hexdigest()[:6]}"
