@@ -22,6 +22,7 @@ COMMANDS = (
     ("device.py", "--train"),
     ("seeds.py",),
     ("reproduction.py",),
+    ("minutes.py",),
     ("speed.py", "updates", "--updates", "50000", "--seeds", "3", "--at-once", "2"),
     ("speed.py", "wallclock", "--minutes", "30", "--at-once", "2"),
     ("results.py", "--pages"),

@@ -16,6 +16,7 @@ from ablation_section import ablation_figure, ablation_lines
 from comparison_section import cheetah_vel_rows, comparison_lines
 from device_section import device_lines
 from evaluations import COMMANDS, PUBLISHED, RESULTS, ROOT, SEEDS, bold, evaluate, load, missing, models_behind
+from minutes_section import minutes_lines
 from process_section import process_lines
 from reinfer.viewing.style import save_figure
 from relearned_section import relearned_lines
@@ -41,7 +42,7 @@ def page() -> str:
         "",
     ]
     parts = [trained, transfers, relearned, differences, changes, comparison, ablation, process]
-    parts += [in_the_plane, all_families, from_nothing, speed]
+    parts += [in_the_plane, all_families, from_nothing, minutes_lines, speed]
     return "\n".join(head + [line for part in parts for line in part()])
 
 

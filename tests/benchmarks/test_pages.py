@@ -149,3 +149,19 @@ def test_what_was_relearned_above_another_low_level_is_not_shown(pages, monkeypa
     found = {"hopper": {"low_sha256": present}, "ant": {"low_sha256": "0" * 64}}
     (tmp_path / "relearned.json").write_text(json.dumps(found))
     assert "hopper" in results.relearned() and "ant" not in results.relearned()
+
+
+def test_a_bar_is_met_from_the_least_budget_on_after_which_none_misses_it(pages):
+    from minutes_section import BARS, bar_row, first_met, minutes
+
+    def budget(share, position, settled):
+        steps = {"train toy, seed 0": 60.0 * share, "train low": 120.0 * share, "eval low": 600.0}
+        figures = {"position_settled_error_m": position, "position_settled_fraction": settled}
+        return {"share": share, "steps": steps, "figures": figures}
+
+    position, settled = (next(bar for bar in BARS if bar.title.endswith(word)) for word in ("position", "that settle"))
+    budgets = [budget(0.25, 0.06, 0.5), budget(0.5, 0.08, 1.0), budget(1.0, 0.01, 1.0)]
+    assert minutes(budgets[1], position.stages) == 1.5
+    assert first_met(position, budgets)["share"] == 1.0 and first_met(settled, budgets)["share"] == 0.5
+    assert bar_row(settled, budgets).endswith("| all | 50 % after 0.8 | 100 % after 1.5 | 100 % after 3.0 | **1.5** |")
+    assert first_met(settled, budgets[:1]) is None and bar_row(settled, budgets[:1]).endswith("| not met |")

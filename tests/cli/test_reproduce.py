@@ -74,6 +74,16 @@ def test_the_device_is_for_all_that_steps_a_robot():
     assert ["--device gpu" in line for line in on["gpu"]] == [False, True, True] and "--device" not in str(on["cpu"])
 
 
+def test_a_share_is_of_the_iterations_of_every_stage():
+    from reinfer.cli.reproduce import ReproduceOptions, plan_trainings
+    from reinfer.cli.train import read_training
+
+    for body in ("half_cheetah", "walker2d"):
+        whole, half = (plan_trainings(ReproduceOptions(body=body, share=share)) for share in (1.0, 0.5))
+        counts = [[read_training(step.settings).config.iterations for step in steps] for steps in (whole, half)]
+        assert counts[1] == [count // 2 for count in counts[0]] and "--iterations" not in str(whole)
+
+
 def test_a_gpu_that_is_missing_is_missed_before_anything_is_made(reproduce, monkeypatch, tmp_path):
     def refuse():
         raise ConfigError("device: 'gpu' is not possible")

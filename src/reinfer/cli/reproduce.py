@@ -1,11 +1,11 @@
 """``reinfer reproduce``: everything from nothing to the report, by the commands that a user would type one by one.
 
 Runs lie at fixed places below ``--runs``, results below ``--out``, so that the same command again finds what is done,
-skips it, and goes on where it stopped. Keys of ``summary.json``: ``command``, ``body``, ``preset``, ``seeds``,
-``finished``, ``report`` (path), ``seconds`` (sum over steps), ``wall_s`` (wall-clock seconds of all sessions, each up
-to its last finished step), ``figures`` (null until finished) and ``steps``: per step ``command``, ``result`` (path),
-``seconds`` and, of a training, ``sha256`` of its weights, of an evaluation, ``made_from`` (file -> sha256). Seconds of
-a training are those of its iterations over all sessions, without the work that a kill undid.
+skips it, and goes on where it stopped. Keys of ``summary.json``: ``command``, ``body``, ``preset``, ``share``,
+``seeds``, ``finished``, ``report`` (path), ``seconds`` (sum over steps), ``wall_s`` (wall-clock seconds of all
+sessions, each up to its last finished step), ``figures`` (null until finished) and ``steps``: per step ``command``,
+``result`` (path), ``seconds`` and, of a training, ``sha256`` of its weights, of an evaluation, ``made_from`` (file ->
+sha256). Seconds of a training are those of its iterations over all sessions, without the work that a kill undid.
 """
 
 import time
@@ -17,6 +17,7 @@ from reinfer.bodies import ALLOWED, robot
 from reinfer.cli.parsing import parse
 from reinfer.cli.records import REPORT_FILE, load_json
 from reinfer.cli.steps import Evaluation, Training, take
+from reinfer.cli.train import read_training
 from reinfer.runs.config import setting, validate
 from reinfer.runs.errors import RunError
 from reinfer.runs.files import replace_file, to_json
@@ -35,6 +36,7 @@ class ReproduceOptions:
     device: str = setting(
         "cpu", "where physics runs in training: in C threads, or by MJX; it is judged in C", choices=("cpu", "gpu")
     )
+    share: float = setting(1.0, "of the iterations of every stage: less time, less skill", low=0.01, high=1.0)
     runs: str = setting("runs/reproduce", "folder in which runs are kept")
     out: str | None = setting(None, "folder for results and report; by default RUNS/BODY")
     video: bool = setting(True, "draw videos for the report")
@@ -57,6 +59,7 @@ def run(arguments: list[str]) -> int:
         "command": ["reinfer", "reproduce", *arguments],
         "body": options.body,
         "preset": options.preset,
+        "share": options.share,
         "seeds": options.seeds,
         "finished": False,
         "figures": None,
@@ -100,10 +103,14 @@ def plan_trainings(options: ReproduceOptions) -> list[Training]:
         place = ["--preset", options.preset, "--runs", options.runs, "--name", name]
         named = [word for role, path in parents.items() for word in (f"--{role}", str(path))]
         made_of = {} if stage == "toy" else files
-        return Training(title, [stage, *settings, *named, *place], loop, runs / stage / name, parents, made_of)
+        words = [stage, *settings, *named, *place]
+        # Said only where it is not the default, so that runs of before it could be said go on.
+        if options.share < 1.0:
+            whole = read_training(words).config.iterations
+            words += ["--iterations", str(max(1, round(options.share * whole)))]
+        return Training(title, words, loop, runs / stage / name, parents, made_of)
 
     toys = [training(f"train toy, seed {n}", "toy", f"seed{n}", "--seed", str(n)) for n in seeds]
-    # Said only where it is not the default, so that runs of before it could be said go on.
     device = () if options.device == "cpu" else ("--device", options.device)
     low = training("train low", "low", own.name, "--body", body, *device)
     strides = []
