@@ -4,7 +4,7 @@
     python benchmarks/speed.py wallclock --minutes M [--seeds N] [--at-once K] [--peer-python PATH]
     python benchmarks/speed.py updates --updates U [--seeds N] [--at-once K] [--peer-python PATH]
 
-Parts: physics, sac, toy, scaling; all four by default, within about ``--seconds`` (640, on 2 idle cores). ``wallclock``
+Parts: physics, sac, toy, scaling, costs; all five by default, within about ``--seconds`` (640, on 2 idle cores). ``wallclock``
 trains four contestants for ``--minutes`` each and seed, ``updates`` three for so many ``--updates``, one after the
 other, or ``--at-once`` K side by side, each on its share of the cores; typed again they go on after those that are
 complete (below ``runs/speed``). A part replaces what was known of it and leaves the others.
@@ -26,6 +26,7 @@ import sys
 import time
 from pathlib import Path
 
+import speed_costs
 import speed_physics
 import speed_sac
 import speed_scaling
@@ -37,10 +38,11 @@ from results import write_pages
 
 #: Parts and their shares of the time.
 PARTS = {
-    "physics": (speed_physics, 0.42),
-    "sac": (speed_sac, 0.34),
-    "toy": (speed_toy, 0.14),
-    "scaling": (speed_scaling, 0.10),
+    "physics": (speed_physics, 0.38),
+    "sac": (speed_sac, 0.31),
+    "toy": (speed_toy, 0.13),
+    "scaling": (speed_scaling, 0.09),
+    "costs": (speed_costs, 0.09),
 }
 #: Parts that train, and the option that says for how long.
 TRAINED = {"wallclock": "minutes", "updates": "updates"}

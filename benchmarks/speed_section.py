@@ -18,6 +18,7 @@ def speed_lines(found: dict) -> list[str]:
         "updates": updates_lines,
         "toy": toy_lines,
         "scaling": scaling_lines,
+        "costs": costs_lines,
     }
     lines = []
     for name, written in parts.items():
@@ -215,6 +216,26 @@ def scaling_lines(found: dict) -> list[str]:
         "",
         *fits_table(found["mixture"]),
     ]
+
+
+def costs_lines(found: dict) -> list[str]:
+    """Where the time of trainings goes."""
+    lines = [
+        "### Where the time goes",
+        "",
+        "Of an iteration in the middle of a training, by what is done in it; compiling, once and without the cache, is",
+        "apart.",
+        "",
+        "| training | part | ms per iteration | share | compiling, s |",
+        "|---" * 5 + "|",
+    ]
+    for name, part in found.items():
+        title, compiling = " ".join(filter(None, (name, part["body"]))), f"{part['compile_s']:.1f}"
+        for what, seconds in sorted(part["parts"].items(), key=lambda item: -item[1]):
+            share = f"{100 * seconds / part['iteration_s']:.0f} %"
+            lines.append(f"| {title} | {what} | {1000 * seconds:,.1f} | {share} | {compiling} |")
+            title = compiling = ""
+    return lines
 
 
 def rates_table(rows: list[dict]) -> list[str]:

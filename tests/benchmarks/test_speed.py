@@ -272,3 +272,37 @@ def test_what_a_gpu_did_is_on_the_page_or_said_to_be_missing():
     found = {"device": "gpu X", "machine": {"cores": 16}, "body": "hopper", "speed": rows}
     text = "\n".join(device_lines(found | {"training": training | {"fall_rate": 0.0}}))
     assert "on gpu X, 16" in text and "| 256 | 30,000 | 50,000 | 31 |" in text and "cold start: 1.5 min" in text
+
+
+def test_time_is_of_the_function_that_spends_it(monkeypatch):
+    from speed_costs import Stopwatch
+
+    clock = iter(range(100))
+    monkeypatch.setattr("speed_costs.time.perf_counter", lambda: float(next(clock)))
+    watch, here = Stopwatch(), SimpleNamespace()
+    monkeypatch.setitem(sys.modules, "watched_module", here)
+    here.inner, here.outer = lambda: 1, lambda: here.inner() + here.inner()
+    originals = here.inner, here.outer
+    undo = [watch.watch("watched_module:inner", "inside"), watch.watch("watched_module:outer", "around")]
+    assert here.outer() == 2
+    # One tick passes from one look at the clock to the next: five in all, of which each inner call has one.
+    assert watch.seconds == {"inside": 2.0, "around": 3.0}
+    for put_back in undo:
+        put_back()
+    assert (here.inner, here.outer) == originals
+
+
+def test_costs_are_of_functions_that_stages_call():
+    from speed_costs import STAGES, Stopwatch
+
+    for _, _, parts, rest in STAGES.values():
+        for place, part in parts.items():
+            Stopwatch().watch(place, part)()
+        assert rest not in parts.values()
+
+
+def test_the_page_tells_what_takes_most_first():
+    from speed_section import costs_lines
+
+    found = {"low": {"body": "hopper", "iteration_s": 0.2, "compile_s": 3.0, "parts": {"a": 0.05, "b": 0.15}}}
+    assert costs_lines(found)[-2:] == ["| low hopper | b | 150.0 | 75 % | 3.0 |", "|  | a | 50.0 | 25 % |  |"]
