@@ -147,7 +147,27 @@ def trainings_lines(seeds: dict, training: dict) -> list[str]:
         "|---|---|---|---|---|",
         *rows,
         "",
+        *together_lines(seeds),
         "Trainings share nothing while they run: on M machines ([`reinfer sweep`](tutorials/sweeps.md) with",
         "`--address`) divide by M.",
+        "",
+    ]
+
+
+def together_lines(seeds: dict) -> list[str]:
+    """How the time of one program grows with the agents in it."""
+    ratios = {1: 1.0, seeds["seeds"]: seeds["ratio_of_preset"]}
+    ratios |= {int(count): timed["ratio_of_preset"] for count, timed in seeds["by_count"].items()}
+    counts = sorted(ratios)
+    return [
+        "Toys in one program, compilation included, in times of one; and what remains of that for each:",
+        "",
+        f"| toys | {' | '.join(map(str, counts))} |",
+        "|---" * (len(counts) + 1) + "|",
+        f"| all | {' | '.join(f'{ratios[count]:.2f}' for count in counts)} |",
+        f"| each | {' | '.join(f'{ratios[count] / count:.2f}' for count in counts)} |",
+        "",
+        f"{seeds['seeds']} that differ in a setting instead of their seeds (`--over`) take "
+        f"{seeds['settings']['ratio_of_preset']:.2f} times as long as one.",
         "",
     ]

@@ -226,7 +226,8 @@ def test_the_page_on_scale_follows_from_what_was_measured():
             "hopper/low": 840.0,
         }.items()
     }
-    page = scale_page(speed, {"seeds": 8, "ratio_of_preset": 4.0}, training)
+    seeds = {"seeds": 8, "ratio_of_preset": 4.0, "settings": {"ratio_of_preset": 4.5}}
+    page = scale_page(speed, seeds | {"by_count": {"16": {"ratio_of_preset": 7.2}}}, training)
     # 50 s before the first update; 160 tasks each; 625 updates at 20 per second.
     assert "| 100,000 | 625 | 81.2 s |" in page
     # A machine has 18 ms for its robots: 1800 of them. Half a MiB each.
@@ -235,6 +236,7 @@ def test_the_page_on_scale_follows_from_what_was_measured():
     # Alone 160 s, eight at once 80 s each.
     assert "| 10 | 26.7 min | 13.3 min | 30 min | 2.33 h |" in page
     assert "| 8,192 | 8 | 0.25 |" in page
+    assert "| toys | 1 | 8 | 16 |" in page and "| each | 1.00 | 0.50 | 0.45 |" in page and "take 4.50 times" in page
 
 
 def test_a_whole_training_is_reckoned_from_its_parts():
