@@ -4,7 +4,6 @@ The same exercise as ``exercise``, out of the same functions, with masks in plac
 copy at every step, and taken where it is due. Everything live starts over at ``begin``; no checkpoint holds it.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -28,7 +27,7 @@ from reinfer.control.demands import (
 )
 from reinfer.control.ppo import LearnerState, Rollout, mean_action
 from reinfer.runs import random
-from reinfer.runs.compilation import training_options
+from reinfer.runs.compilation import TrainingProgram
 from reinfer.runs.random import Draws
 from reinfer.simulation.device import DeviceSimulation, DeviceState
 
@@ -56,8 +55,8 @@ class DeviceExercise:
         self.simulation, self.ranges, self.terms = simulation, ranges, terms
         self.num_simulations = count
         self.episode_steps = round(terms.episode_s / simulation.control_dt_s)
-        compiled = partial(jax.jit, compiler_options=training_options())
-        self._begin, self._collect = compiled(self._start), compiled(self._roll_out, static_argnames="horizon")
+        self._begin = TrainingProgram(self._start)
+        self._collect = TrainingProgram(self._roll_out, static_argnames="horizon")
 
     def ask(self, demand: Demand) -> None:
         """From here on fresh commands are as ``demand`` says; those given before stay."""
