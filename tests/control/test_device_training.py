@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from puck import write_puck
 
-from reinfer.control import curriculum, device_exercise
+from reinfer.control import curriculum
 from reinfer.control.commands import Commands
 from reinfer.control.demands import changing
 from reinfer.control.following import follow
 from reinfer.control.low_level_policy import LowLevelPolicy
-from reinfer.runs import random
+from reinfer.runs import compilation, random
 from reinfer.runs.directory import RunDirectory
 from reinfer.runs.loop import fit
 from reinfer.runs.random import Draws
@@ -49,8 +49,8 @@ def stage(puck):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(low_level, "require_gpu", lambda: None)
         quick = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-        patch.setattr(device_exercise, "training_options", lambda: quick)
-        return LowLevelStage(replace(HARD, body=puck))
+        patch.setattr(compilation, "training_options", lambda: quick)
+        yield LowLevelStage(replace(HARD, body=puck))
 
 
 def begun(stage, iteration=30):
