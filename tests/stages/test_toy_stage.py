@@ -71,7 +71,7 @@ def test_agents_in_one_program_do_what_they_do_alone(tmp_path):
     assert min(costs) > 0 and len(set(costs)) == 4, "seeds and settings matter"
     assert [state.mixture.active.any() for state in states] == [True, True, False, False]
     stage.export(together, tmp_path / "model", {"config_sha256": "", "last_metrics": {"iteration": 2, "env_steps": 1}})
-    model = tmp_path / "model" / "inference_learning_rate-prior-0.03-normal_seed2"
+    model = tmp_path / "model" / "inference_learning_rate-0.03_prior-normal_seed2"
     assert ToyAgent.load(model).infer(empty_window(2)).target.shape == (2, 4)
 
 
