@@ -5,7 +5,7 @@
     python benchmarks/speed.py updates --updates U [--seeds N] [--at-once K] [--peer-python PATH]
 
 Parts: physics, sac, toy, scaling, costs; all five by default, within about ``--seconds`` (640, on 2 idle cores).
-``wallclock`` trains four contestants for ``--minutes`` each and seed, ``updates`` three for so many ``--updates``, one
+``wallclock`` trains four contestants for ``--minutes`` each and seed, ``updates`` four for so many ``--updates``, one
 after the other, or ``--at-once`` K side by side, each on its share of the cores; typed again they go on after those
 that are complete (below ``runs/speed``). A part replaces what was known of it and leaves the others.
 

@@ -6,7 +6,8 @@ After the same time (part ``wallclock``, AXIS ``wall_s``), or the same updates (
 train on ``speed_tracking`` with the same physics, and are judged at the same shares of the AMOUNT. Of training time,
 judging does not count and compiling does. The three SACs are the same algorithm with Stable-Baselines3's default
 settings, one update per step of ``COUNT`` simulations stepped together; so after the same updates they tell whether
-they learn alike. Ours by PPO is the low-level stage as it trains for commands, on 256 simulations.
+they learn alike. *Wide* begins with other weights, which is what the outcome depends on. Ours by PPO is the low-level
+stage as it trains for commands, on 256 simulations.
 """
 
 import json
@@ -90,14 +91,14 @@ def our_ppo(seed: int, clock: Clock) -> None:
         iteration, done = max(iteration + 1, int(progress * stage.iterations)), done + 1
 
 
-def our_sac(seed: int, clock: Clock) -> None:
-    """``control.sac``, batches drawn on the host."""
+def our_sac(seed: int, clock: Clock, weights: str = "narrow") -> None:
+    """``control.sac``, batches drawn on the host; ``weights`` of ``control.networks`` to begin with."""
     from functools import partial
 
     import jax
     import numpy as np
 
-    from reinfer.control.networks import narrow
+    from reinfer.control import networks
     from reinfer.control.sac import Batch, Hyperparameters, init_sac, mean_action, sample_action, update
     from reinfer.control.transitions import add_transitions, empty_transitions
 
@@ -113,8 +114,8 @@ def our_sac(seed: int, clock: Clock) -> None:
 
         return jax.lax.scan(step, state, (jax.random.split(key, COUNT), batches))[0]
 
-    # From weights as small as those of the others, which alone decides how much is learned at first.
-    state = init_sac(jax.random.key(seed), track.observation_size, actions, clock.hidden, 1.0, weights=narrow)
+    sizes, begin = (track.observation_size, actions, clock.hidden), getattr(networks, weights)
+    state = init_sac(jax.random.key(seed), *sizes, temperature=1.0, weights=begin)
     replay = empty_transitions(REPLAY, track.observation_size, actions)
     steps, updates, present = 0, 0, track.observation()
 
@@ -137,6 +138,11 @@ def our_sac(seed: int, clock: Clock) -> None:
             batches = Batch(*(leaf[rows] for leaf in replay.batch))
             state = learn(jax.random.fold_in(key, 1), state, batches)
             updates += COUNT
+
+
+def our_sac_from_wide(seed: int, clock: Clock) -> None:
+    """The same from the weights that our stages begin with, of six times the variance."""
+    our_sac(seed, clock, "normal")
 
 
 def begun(seed: int):
@@ -185,10 +191,19 @@ def sbx(seed: int, clock: Clock) -> None:
     peer_sac(SAC, seed, clock)
 
 
-CONTESTANTS = {"our PPO": our_ppo, "our SAC": our_sac, "sb3 SAC": stable_baselines3, "sbx SAC": sbx}
+CONTESTANTS = {
+    "our PPO": our_ppo,
+    "our SAC": our_sac,
+    "our SAC, wide": our_sac_from_wide,
+    "sb3 SAC": stable_baselines3,
+    "sbx SAC": sbx,
+}
 
 #: Of each axis: who takes part, and the width of both hidden layers. Over updates small enough for several seeds.
-RACES = {"wall_s": (tuple(CONTESTANTS), 256), "updates": (("our SAC", "sb3 SAC", "sbx SAC"), 64)}
+RACES = {
+    "wall_s": (("our PPO", "our SAC", "sb3 SAC", "sbx SAC"), 256),
+    "updates": (("our SAC", "our SAC, wide", "sb3 SAC", "sbx SAC"), 64),
+}
 
 
 def measure(axis: str, amount: float, peer_python: str, seeds: int, at_once: int, work: Path) -> dict:

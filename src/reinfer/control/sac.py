@@ -83,8 +83,8 @@ def init_sac(
 
     First actions have means near 0 and, before squashing, standard deviations near ``std``; ``critic_scale`` is that of
     the critics' last weights, where values and their differences are small. ``weights`` as in ``init_mlp``: steps of
-    Adam have a size of their own, so ``narrow`` weights change faster. On robots, with few updates, that is most of
-    what sets apart two libraries' SAC (``benchmarks/speed_tracked.py``).
+    Adam have a size of their own, so ``narrow`` weights change faster. With few updates on a robot they are most of
+    what sets apart two libraries' SAC (``benchmarks/speed.py updates``).
     """
     policy_key, critic_key = jax.random.split(key)
     policy = init_mlp(policy_key, (inputs, *hidden, 2 * actions), output_scale=0.01, weights=weights)
