@@ -155,7 +155,9 @@ def trainings_lines(seeds: dict, training: dict) -> list[str]:
 
 
 def together_lines(seeds: dict) -> list[str]:
-    """How the time of one program grows with the agents in it."""
+    """How the time of one program grows with the agents in it; empty where that was not measured."""
+    if "by_count" not in seeds:
+        return []
     ratios = {1: 1.0, seeds["seeds"]: seeds["ratio_of_preset"]}
     ratios |= {int(count): timed["ratio_of_preset"] for count, timed in seeds["by_count"].items()}
     counts = sorted(ratios)
