@@ -81,6 +81,8 @@ def bar_row(bar: Bar, budgets: list[dict]) -> str:
     cells = [f"{bar.text(found['figures']).strip()} after {minutes(found, bar.stages):.1f}" for found in budgets]
     met = first_met(bar, budgets)
     after = "not met" if met is None else f"**{minutes(met, bar.stages):.1f}**"
+    # Nothing less was tried.
+    after = f"at most {after}" if met is budgets[0] else after
     return f"| {bar.title} | {bar.bar.strip()} | {' | '.join(cells)} | {after} |"
 
 

@@ -13,10 +13,11 @@ def pages(monkeypatch, tmp_path):
     """``results`` and ``evaluations`` on a copy of nothing: no page, no figure."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import evaluations
+    import minutes_section
     import results
     import training_section
 
-    for module in (evaluations, results, training_section):
+    for module in (evaluations, minutes_section, results, training_section):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     return evaluations, results
 
@@ -164,4 +165,5 @@ def test_a_bar_is_met_from_the_least_budget_on_after_which_none_misses_it(pages)
     assert minutes(budgets[1], position.stages) == 1.5
     assert first_met(position, budgets)["share"] == 1.0 and first_met(settled, budgets)["share"] == 0.5
     assert bar_row(settled, budgets).endswith("| all | 50 % after 0.8 | 100 % after 1.5 | 100 % after 3.0 | **1.5** |")
+    assert bar_row(settled, budgets[1:]).endswith("| 100 % after 3.0 | at most **1.5** |")
     assert first_met(settled, budgets[:1]) is None and bar_row(settled, budgets[:1]).endswith("| not met |")
