@@ -76,6 +76,20 @@ def first_met(bar: Bar, budgets: list[dict]) -> dict | None:
     return met
 
 
+def readme_rows() -> list[str]:
+    """How long everything takes until all bars are met, for the README; empty where that was not timed, or never."""
+    if not (RESULTS / "minutes.json").exists():
+        return []
+    budgets = load("minutes")["half_cheetah"]
+    met = [first_met(bar, budgets) for bar in BARS]
+    if None in met:
+        return []
+    # A bar that a shorter training meets, all longer ones meet.
+    enough = max(met, key=lambda found: found["share"])
+    title = "toy, low level and stride, from nothing until [every bar](docs/results.md#minutes-to-each-bar) is met"
+    return [f"| {title} | {minutes(enough, ALL):.1f} min, {enough['cores']} cores | low level: nine days |"]
+
+
 def bar_row(bar: Bar, budgets: list[dict]) -> str:
     """Minutes and figure of each of ``budgets``, and after how many minutes the bar was met."""
     cells = [f"{bar.text(found['figures']).strip()} after {minutes(found, bar.stages):.1f}" for found in budgets]

@@ -16,7 +16,7 @@ from ablation_section import ablation_figure, ablation_lines
 from comparison_section import cheetah_vel_rows, comparison_lines
 from device_section import device_lines
 from evaluations import COMMANDS, PUBLISHED, RESULTS, ROOT, SEEDS, bold, evaluate, load, missing, models_behind
-from minutes_section import minutes_lines
+from minutes_section import minutes_lines, readme_rows
 from process_section import process_lines
 from reinfer.viewing.style import save_figure
 from relearned_section import relearned_lines
@@ -180,6 +180,7 @@ def readme_table() -> str:
     if not any(missing(f"toy_seed{seed}") for seed in SEEDS):
         returns = [load(f"toy_seed{seed}")["return_mean"] for seed in SEEDS]
         lines.append(f"| toy: return on held-out tasks | {statistics.mean(returns):.1f} | -55 |")
+    lines += readme_rows()
     for body, published in PUBLISHED.items():
         if not missing(f"transfer_{body}"):
             found = load(f"transfer_{body}")
