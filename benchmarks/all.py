@@ -2,7 +2,7 @@
 
     python benchmarks/all.py [--peer-python PATH] [--list]
 
-About four hours on 2 idle cores, most of it trainings; those below ``runs`` that are complete are not repeated, so
+Many hours on 2 idle cores, most of it trainings; those below ``runs`` that are complete are not repeated, so
 that it may be stopped and typed again. ``--list`` prints the commands and runs nothing. One that fails does not keep
 the rest from being measured; the exit status is then 1. For ``--peer-python`` see ``speed.py``.
 """
@@ -23,7 +23,7 @@ COMMANDS = (
     ("seeds.py",),
     ("reproduction.py",),
     ("minutes.py",),
-    ("speed.py", "updates", "--updates", "50000", "--seeds", "3", "--at-once", "2"),
+    ("speed.py", "updates", "--updates", "50000", "--seeds", "5", "--at-once", "2"),
     ("speed.py", "wallclock", "--minutes", "30", "--at-once", "2"),
     ("results.py", "--pages"),
 )

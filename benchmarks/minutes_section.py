@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from evaluations import RESULTS, load
+from training_section import STAGES, trained_s
 
 
 class Bar(NamedTuple):
@@ -17,7 +18,7 @@ class Bar(NamedTuple):
     met: Callable[[dict], bool]
 
 
-def below(title: str, key: str, most: float, stages: tuple[str, ...], unit: str = "") -> Bar:
+def below(title: str, key: str, most: float, stages: tuple[str, ...], unit: str) -> Bar:
     """Figure ``key`` (of several agents the worst) must be at most ``most``; percent where ``unit`` says so."""
     scale, digits = (100.0, 1) if unit == "%" else (1.0, 3)
 
@@ -31,7 +32,7 @@ def below(title: str, key: str, most: float, stages: tuple[str, ...], unit: str 
     return Bar(title, f"<= {scale * most:g} {unit}", stages, text, lambda figures: worst(figures) <= most)
 
 
-TOY, LOW, ALL = ("toy",), ("low",), ("toy", "low", "stride")
+TOY, LOW, ALL = ("toy",), ("low",), STAGES
 BARS = (
     Bar(
         "toy: return",
@@ -58,12 +59,7 @@ BARS = (
 
 def minutes(found: dict, stages: tuple[str, ...]) -> float:
     """Of training, of ``stages``."""
-    return sum(seconds for title, seconds in found["steps"].items() if title.startswith(stages_of(stages))) / 60.0
-
-
-def stages_of(stages: tuple[str, ...]) -> tuple[str, ...]:
-    """How titles of their steps begin."""
-    return tuple(f"train {stage}" for stage in stages)
+    return sum(trained_s(found["steps"], stage) for stage in stages) / 60.0
 
 
 def first_met(bar: Bar, budgets: list[dict]) -> dict | None:
@@ -86,18 +82,18 @@ def readme_rows() -> list[str]:
         return []
     # A bar that a shorter training meets, all longer ones meet.
     enough = max(met, key=lambda found: found["share"])
-    title = "toy, low level and stride, from nothing until [every bar](docs/results.md#minutes-to-each-bar) is met"
+    title = "training from nothing, one seed, until [these bars](docs/results.md#minutes-to-each-bar) are all met"
     return [f"| {title} | {minutes(enough, ALL):.1f} min, {enough['cores']} cores | low level: nine days |"]
 
 
 def bar_row(bar: Bar, budgets: list[dict]) -> str:
     """Minutes and figure of each of ``budgets``, and after how many minutes the bar was met."""
-    cells = [f"{bar.text(found['figures']).strip()} after {minutes(found, bar.stages):.1f}" for found in budgets]
+    cells = [f"{bar.text(found['figures'])} after {minutes(found, bar.stages):.1f}" for found in budgets]
     met = first_met(bar, budgets)
     after = "not met" if met is None else f"**{minutes(met, bar.stages):.1f}**"
     # Nothing less was tried.
     after = f"at most {after}" if met is budgets[0] else after
-    return f"| {bar.title} | {bar.bar.strip()} | {' | '.join(cells)} | {after} |"
+    return f"| {bar.title} | {bar.bar} | {' | '.join(cells)} | {after} |"
 
 
 def minutes_lines() -> list[str]:

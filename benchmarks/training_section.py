@@ -157,10 +157,15 @@ def from_nothing() -> list[str]:
     ]
 
 
+def trained_s(steps: dict[str, float], stage: str) -> float:
+    """Seconds of the trainings of ``stage`` among the ``steps`` of ``reinfer reproduce``."""
+    return sum(seconds for title, seconds in steps.items() if title.startswith(f"train {stage}"))
+
+
 def reproduction_row(body: str, found: dict) -> str:
     """Minutes of the stages of one robot, and what came of it."""
     steps, figures = found["steps"], found["figures"]
-    stages = [sum(s for title, s in steps.items() if title.startswith(f"train {part}")) for part in STAGES]
+    stages = [trained_s(steps, part) for part in STAGES]
     minutes = [seconds / 60 for seconds in (*stages, found["seconds"] - sum(stages), found["wall_s"])]
     *parts, whole = (f"{value:.1f}" for value in minutes)
     return (

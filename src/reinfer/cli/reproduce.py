@@ -99,12 +99,12 @@ def plan_trainings(options: ReproduceOptions) -> list[Training]:
     progress = "--progress" if options.progress else "--no-progress"
     loop = [progress, "--checkpoint-interval-s", str(options.checkpoint_interval_s)]
 
+    # Share and device are said only where they are not the default, so that runs of before they could be said go on.
     def training(title: str, stage: str, name: str, *settings: str, **parents: Path) -> Training:
         place = ["--preset", options.preset, "--runs", options.runs, "--name", name]
         named = [word for role, path in parents.items() for word in (f"--{role}", str(path))]
         made_of = {} if stage == "toy" else files
         words = [stage, *settings, *named, *place]
-        # Said only where it is not the default, so that runs of before it could be said go on.
         if options.share < 1.0:
             whole = read_training(words).config.iterations
             words += ["--iterations", str(max(1, round(options.share * whole)))]

@@ -17,7 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from tyro.conf import UseAppendAction
 
 from reinfer.runs import random
-from reinfer.runs.axes import combinations, folder_name, parse_axes
+from reinfer.runs.axes import Axis, combinations, folder_name, parse_axes
 from reinfer.runs.compilation import TrainingProgram
 from reinfer.runs.config import digest, nearest, setting, validate
 from reinfer.runs.errors import ConfigError
@@ -55,12 +55,17 @@ def members(config, stage: type[SeedStage]) -> dict:
     kind, seeds = type(config).__base__, range(config.seed, config.seed + config.seeds)
     random.check_seed(seeds[-1])
     found = {}
-    for texts in combinations(parse_axes(config.over)) if config.over else ({},):
+    for texts in combinations(_axes(config)):
         settings = {name: _value(stage, kind, name, text) for name, text in texts.items()}
         for seed in seeds:
             name = "_".join([*([folder_name(texts)] if texts else []), f"seed{seed}"])
             found[name] = alone(config, seed, **settings)
     return found
+
+
+def _axes(config) -> tuple[Axis, ...]:
+    """What settings the agents of a ``many_config`` go over; none where they differ in seeds alone."""
+    return parse_axes(config.over) if config.over else ()
 
 
 def _value(stage: type[SeedStage], kind: type, name: str, text: str):
@@ -126,7 +131,7 @@ class ManyAgents:
         self._again = -len(configs) % len(devices)
         every = [*configs.values(), *[first.config] * self._again]
         self._seeds = np.array([own.seed for own in every], np.uint32)
-        differing = {name for axis in (parse_axes(config.over) if config.over else ()) for name in axis.names}
+        differing = {name for axis in _axes(config) for name in axis.names}
         self._numbers = {
             name: np.array([getattr(own, name) for own in every], np.float32)
             for name in sorted(differing.intersection(self.one.numbers))

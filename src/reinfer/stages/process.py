@@ -47,6 +47,7 @@ from reinfer.stages.process_contexts import (
     targets,
     walk_contexts,
 )
+from reinfer.stages.schedules import warmed_up
 from reinfer.stages.seeds import SeedStage
 from reinfer.tasks import GOAL, Tasks, distance_reward
 
@@ -104,12 +105,8 @@ def make_optimisers(config: ProcessConfig) -> Optimisers:
     """Adam with clipped gradients; warm-up, then cosine decay."""
     steps = config.iterations * config.updates
 
-    warmup = min(100, steps // 4)
-
     def optimiser(peak, norm):
-        rise, fall = optax.linear_schedule(0.0, peak, warmup), optax.cosine_decay_schedule(peak, steps - warmup, 0.005)
-        rate = optax.join_schedules([rise, fall], [warmup])
-        return optax.chain(optax.clip_by_global_norm(norm), optax.adam(rate))
+        return optax.chain(optax.clip_by_global_norm(norm), optax.adam(warmed_up(peak, 0.005, steps)))
 
     return Optimisers(optimiser(config.inference_learning_rate, 10.0), optimiser(config.policy_learning_rate, 0.5))
 

@@ -44,6 +44,7 @@ from reinfer.runs import random
 from reinfer.runs.compilation import TrainingProgram
 from reinfer.runs.config import to_dict, validate
 from reinfer.runs.errors import ConfigError
+from reinfer.stages.schedules import warmed_up
 from reinfer.stages.seeds import SeedStage
 from reinfer.stages.toy_contexts import TaskDraw, behaviour_episodes, policy_episodes, training_tasks
 from reinfer.stages.toy_settings import PRESETS, ToyConfig
@@ -83,17 +84,11 @@ class Optimisers(NamedTuple):
 def make_optimisers(config: ToyConfig) -> Optimisers:
     """Muon for inference (about twice as fast as Adam here), Adam for the policy; warm-up, then cosine decay."""
     steps = config.iterations * config.updates
-    warmup = min(100, steps // 4)
-
-    def schedule(peak, end):
-        rise, fall = optax.linear_schedule(0.0, peak, warmup), optax.cosine_decay_schedule(peak, steps - warmup, end)
-        return optax.join_schedules([rise, fall], [warmup])
-
-    rate = schedule(config.inference_learning_rate, 0.005)
+    rate = warmed_up(config.inference_learning_rate, 0.005, steps)
     # A policy annealed as far keeps what it learned of beliefs that were not yet exact: speeds 0.08 m/s off, at worst.
     return Optimisers(
         optax.contrib.muon(rate, adam_learning_rate=rate),
-        optax.chain(optax.clip_by_global_norm(0.5), optax.adam(schedule(config.policy_learning_rate, 0.1))),
+        optax.chain(optax.clip_by_global_norm(0.5), optax.adam(warmed_up(config.policy_learning_rate, 0.1, steps))),
     )
 
 
