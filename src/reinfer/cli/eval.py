@@ -1,5 +1,6 @@
 """``reinfer eval SUBJECT``: how good a model is, for people or, with ``--json``, as one JSON object."""
 
+import importlib
 import json as json_format
 from dataclasses import dataclass
 
@@ -7,7 +8,11 @@ from reinfer.cli.parsing import parse
 from reinfer.runs.config import nearest, setting, validate
 from reinfer.runs.errors import ConfigError
 
-SUBJECTS = ("toy", "low", "transfer", "scratch", "change", "robustness", "process")
+#: Subjects of a module each, which is imported once it is asked for.
+_MODULES = {
+    subject: f"eval_{subject}" for subject in ("transfer", "scratch", "change", "robustness", "inference", "process")
+}
+SUBJECTS = ("toy", "low", *_MODULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +47,8 @@ def run(arguments: list[str]) -> int:
     from reinfer.runs.compilation import enable_cache
 
     enable_cache()
-    if subject == "transfer":
-        from reinfer.cli.eval_transfer import run as eval_transfer
-
-        return eval_transfer(rest)
-    if subject == "scratch":
-        from reinfer.cli.eval_scratch import run as eval_scratch
-
-        return eval_scratch(rest)
-    if subject == "change":
-        from reinfer.cli.eval_change import run as eval_change
-
-        return eval_change(rest)
-    if subject == "robustness":
-        from reinfer.cli.eval_robustness import run as eval_robustness
-
-        return eval_robustness(rest)
-    if subject == "process":
-        from reinfer.cli.eval_process import run as eval_process
-
-        return eval_process(rest)
+    if subject in _MODULES:
+        return importlib.import_module(f"reinfer.cli.{_MODULES[subject]}").run(rest)
     if subject == "low":
         from reinfer.cli.eval_low import eval_low
 

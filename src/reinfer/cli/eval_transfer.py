@@ -1,17 +1,17 @@
 """``reinfer eval transfer``: the contest, as numbers.
 
-JSON keys. ``position`` and ``velocity`` hold, over training seeds x tasks: ``settled_error_m`` (mean distance
-over the last quarter of 24 s) or ``windowed_relative_error`` (mean speed over that quarter against the
-target; ``windowed_error_mps`` in m/s), ``settled_fraction`` (within 0.25 m, or 10 %), ``settling_time_s``
-(median; null if fewer than half settle), ``error_at_s`` (m, or m/s over the second before), ``worst_*``, and
-under ``settled_error``, ``relative_error``, ``integrated_error_s`` the mean, the interquartile mean (iqm) and
-its stratified bootstrap 95 % interval. ``integrated_error_s`` is the integral of |error| / |target| in
-seconds. ``fall_rate``; ``class_accuracy_by_rows`` and ``target_error_by_rows`` (relative, of the most likely
-family) against the number of context rows, null where no episode had so many; ``mean_stride`` in control
-steps; ``by_family``. ``oracle`` (told the task), ``random`` and ``zero`` hold the same, and so does ``toy`` beside a
-relearned ``policy``. ``by_task``: means over seeds. ``ablation``: the same summary for the other stride policies, with
-``--ablation``. ``body`` is the robot's name, ``body_file`` where a robot of one's own is defined (else null);
-``command`` is what was typed.
+JSON keys. ``position`` and ``velocity`` hold, over training seeds x tasks: ``settled_error_m`` (mean distance over the
+last quarter of 24 s) or ``windowed_relative_error`` (mean speed over that quarter against the target;
+``windowed_error_mps`` in m/s; ``instantaneous_error_mps`` and ``instantaneous_rms_mps``: the same of the speed at
+every control step), ``settled_fraction`` (within 0.25 m, or 10 %), ``settling_time_s`` (median; null if fewer than
+half settle), ``error_at_s`` (m, or m/s over the second before), ``worst_*``, and under ``settled_error``,
+``relative_error``, ``integrated_error_s`` the mean, the interquartile mean (iqm) and its stratified bootstrap 95 %
+interval. ``integrated_error_s`` is the integral of |error| / |target| in seconds. ``fall_rate``;
+``class_accuracy_by_rows`` and ``target_error_by_rows`` (relative, of the most likely family) against the number of
+context rows, null where no episode had so many; ``mean_stride`` in control steps; ``by_family``. ``oracle`` (told the
+task), ``random`` and ``zero`` hold the same, and so does ``toy`` beside a relearned ``policy``. ``by_task``: means
+over seeds. ``ablation``: the same summary for the other stride policies, with ``--ablation``. ``body`` is the robot's
+name, ``body_file`` where a robot of one's own is defined (else null); ``command`` is what was typed.
 """
 
 import json as json_format
@@ -31,7 +31,7 @@ class EvalTransferOptions(TransferOptions):
 
     ablation: bool = setting(False, "also with strides 1, 5, 10, 20 and by rule")
     json: bool = setting(False, "print one JSON object")
-    out: str | None = setting(None, "folder for report and records; by default they are not kept")
+    out: str | None = setting(None, "folder for transfer.json and records; by default they are not kept")
 
 
 def run(arguments: list[str]) -> int:

@@ -58,7 +58,7 @@ class TransferOptions:
     keep: bool = setting(False, "use all of the context; by default only that from since the task changed, as found")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
-    out: str | None = setting(None, "folder for report and records; by default runs/transfer/TIME")
+    out: str | None = setting(None, "folder for transfer.json and records; by default runs/transfer/TIME")
 
 
 def run(arguments: list[str]) -> int:
@@ -70,7 +70,7 @@ def run(arguments: list[str]) -> int:
     report = contest.compare(contestants) | {"command": " ".join(["reinfer", "transfer", *arguments])}
     keep(contest, report, folder)
     print("\n".join(summary(report)))
-    print(f"records and report: {folder}")
+    print(f"records and transfer.json: {folder}; `reinfer report {folder}` makes a page of them")
     return 0
 
 

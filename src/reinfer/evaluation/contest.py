@@ -41,7 +41,7 @@ _FRACTIONS = {"goal": (0.9, 0.5, 0.3), "velocity": (0.9, 0.5, 0.1)}
 #: from.
 HELDOUT_COUNT, MULTI_COUNT, _HELDOUT_SEED = 120, 140, 0
 
-_X, _PITCH, _VZ = (CHANNELS.index(name) for name in ("x", "pitch", "vz"))
+_X, _PITCH, _VX, _VZ = (CHANNELS.index(name) for name in ("x", "pitch", "vx", "vz"))
 
 
 class Scores(NamedTuple):
@@ -52,7 +52,8 @@ class Scores(NamedTuple):
     infinite unless all through the tail; ``integrated_error_s``: integral of |error| / |target| dt,
     instantaneous, as rewarded; ``overshoot_m``: how far beyond a goal, 0 for speeds; ``fallen`` bool;
     ``error_at`` (K, moments), NaN where an episode is shorter; ``jump_ratio``: mean |vz| of the tail over the
-    target, NaN unless that is a jump;
+    target, NaN unless that is a jump; ``instantaneous_error``, ``instantaneous_rms``: of vx against a target velocity
+    at every control step of the tail, m/s, mean of |.| and root mean square, NaN for other tasks;
     ``mean_stride`` in control steps; ``right_class``, ``target_error`` (K, rows):
     of the belief with that many context rows, NaN where an episode had fewer.
     """
@@ -66,6 +67,8 @@ class Scores(NamedTuple):
     fallen: np.ndarray
     error_at: np.ndarray
     jump_ratio: np.ndarray
+    instantaneous_error: np.ndarray
+    instantaneous_rms: np.ndarray
     mean_stride: np.ndarray
     right_class: np.ndarray
     target_error: np.ndarray
@@ -147,6 +150,7 @@ def measure(record: RolloutRecord) -> Scores:
     tolerances = {GOAL: SETTLED_M, VELOCITY: SETTLED_RELATIVE * size, STAND: SETTLED_RAD, JUMP: SETTLED_PEAK * size}
     tolerance = _by_kind(tasks, tolerances)
     mean_jump = np.abs(record.task_state[-tail:, :, _VZ]).mean(0)
+    swing = record.task_state[-tail:, :, _VX] - np.where(velocity, tasks.target, np.nan)
     moments = np.minimum(np.rint(np.array(MOMENTS_S) / dt).astype(int), record.steps)
     decisions = record.is_decision.sum(0)
     lived = (~record.fallen[:-1]).sum(0)
@@ -161,6 +165,8 @@ def measure(record: RolloutRecord) -> Scores:
         fallen=record.fallen[-1],
         error_at=np.where(np.array(MOMENTS_S) <= record.steps * dt + 1e-9, error[moments].T, np.nan),
         jump_ratio=np.where(is_kind(tasks, JUMP), mean_jump / size, np.nan),
+        instantaneous_error=np.abs(swing).mean(0),
+        instantaneous_rms=np.sqrt(np.square(swing).mean(0)),
         mean_stride=lived / np.maximum(decisions, 1),
         right_class=np.stack([right for right, _ in beliefs], axis=-1),
         target_error=np.stack([error for _, error in beliefs], axis=-1),

@@ -34,10 +34,10 @@ NOMINAL = Shift(travel=1.0, process_noise=0.0, observation_noise=0.0, reward_noi
 FAMILY_ROWS, TARGET_ROWS = 5, 10
 
 
-def shifts() -> list[tuple[str, float, Shift]]:
+def shifts(levels: dict[str, tuple[float, ...]]) -> list[tuple[str, float, Shift]]:
     """(name, level, all of it) of every shift, the nominal toy first."""
     every = [("none", 0.0, NOMINAL)]
-    return every + [(n, level, NOMINAL._replace(**{n: level})) for n, levels in LEVELS.items() for level in levels]
+    return every + [(n, level, NOMINAL._replace(**{n: level})) for n, some in levels.items() for level in some]
 
 
 @jax.tree_util.register_dataclass
@@ -64,17 +64,18 @@ class ToldController:
         return jnp.where(is_goal, away / reach_m, target / MAX_SPEED_MPS)[:, None]
 
 
-def evaluate_robustness(agents: list[ToyAgent], seed: int = 0) -> list[dict]:
-    """One row per shift: ``shift``, ``level`` and, as lists over ``agents`` of toy1d, means over its held-out tasks.
+def evaluate_robustness(agents: list[ToyAgent], seed: int = 0, levels: dict | None = None) -> list[dict]:
+    """One row per shift (of ``levels``, by default ``LEVELS``): ``shift``, ``level`` and, as lists over ``agents`` of
+    toy1d, means over its held-out tasks.
 
     These are ``family_known`` after ``FAMILY_ROWS`` rows, ``target_error`` (relative, under the true family) after
     ``TARGET_ROWS`` rows and the undiscounted ``return`` over 200 steps. Its rewards are the true ones. ``told_return``
     is that of ``ToldController``.
     """
-    every, tasks = shifts(), heldout_tasks(Toy1d())
+    every, tasks = shifts(levels or LEVELS), heldout_tasks(Toy1d())
     repeated = Tasks(*(np.tile(leaf, len(every)) for leaf in tasks))
     columns = np.array([shift for *_, shift in every], np.float32).T
-    levels = Shift(*np.repeat(columns, tasks.count, axis=1))
+    shift = Shift(*np.repeat(columns, tasks.count, axis=1))
     rows = [
         {"shift": name, "level": level, "family_known": [], "target_error": [], "return": []}
         for name, level, _ in every
@@ -82,11 +83,10 @@ def evaluate_robustness(agents: list[ToyAgent], seed: int = 0) -> list[dict]:
     where = [slice(index * tasks.count, (index + 1) * tasks.count) for index in range(len(every))]
 
     def play(agent):
-        return score_toy(
-            play_toy(agent, repeated, random.key(seed, "robustness"), shift=levels), repeated, agent.layout
-        )
+        episodes = play_toy(agent, repeated, random.key(seed, "robustness"), shift=shift)
+        return score_toy(episodes, repeated, agent.layout)
 
-    told = play(ToldController(repeated, levels.travel))
+    told = play(ToldController(repeated, shift.travel))
     for row, here in zip(rows, where, strict=True):
         row["told_return"] = float(told.returns[here].mean())
     for agent in agents:

@@ -183,6 +183,8 @@ def summarise(tasks: Tasks, scores: list[Scores], *, resample_tasks: bool) -> di
     velocity = _part(table, velocities, stated)
     velocity["windowed_relative_error"] = velocity["relative_error"]["mean"]
     velocity["windowed_error_mps"] = velocity["settled_error"]["mean"]
+    velocity["instantaneous_error_mps"] = float(table.instantaneous_error[:, velocities].mean())
+    velocity["instantaneous_rms_mps"] = float(table.instantaneous_rms[:, velocities].mean())
     velocity["worst_relative_error"] = float(table.relative_error[:, velocities].max())
     found = {"position": position, "velocity": velocity}
     if stands.any():

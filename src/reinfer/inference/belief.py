@@ -44,13 +44,18 @@ class Belief(NamedTuple):
     target: jax.Array
 
 
-def belief_of(inference: Inference, seen: Carry, scale: TargetScale) -> Belief:
-    """The belief after what the encoder has ``seen``, decoded at the posterior mean, targets as the newest row says."""
+def decoded_belief(inference: Inference, seen: Carry, scale: TargetScale) -> Belief:
+    """The belief after what the encoder has ``seen``, decoded at the posterior mean: all of it is learned."""
     encoder, decoder = inference
     posterior = read(encoder, seen)
     probability = jax.nn.softmax(decode_family(decoder, posterior.mean))
-    target = refine_target(decode_target(decoder, posterior.mean, scale), seen.newest, encoder.layout)
-    return Belief(posterior.mean, posterior.log_variance, probability, target)
+    return Belief(posterior.mean, posterior.log_variance, probability, decode_target(decoder, posterior.mean, scale))
+
+
+def belief_of(inference: Inference, seen: Carry, scale: TargetScale) -> Belief:
+    """The decoded belief after what the encoder has ``seen``, targets as the newest row says."""
+    belief = decoded_belief(inference, seen, scale)
+    return belief._replace(target=refine_target(belief.target, seen.newest, inference.encoder.layout))
 
 
 def refine_target(target, row, layout: RowLayout = LINE_ROWS) -> jax.Array:
@@ -66,11 +71,11 @@ def refine_target(target, row, layout: RowLayout = LINE_ROWS) -> jax.Array:
     return jnp.where(distance.min(0) < NEAR * jnp.abs(target), closest, target)
 
 
-def possible_targets(row, layout: RowLayout = LINE_ROWS) -> jax.Array:
-    """The two targets (2, N, F) that the reward in a row (N, R) leaves."""
+def possible_targets(row, layout: RowLayout = LINE_ROWS, least: float = 1e-3) -> jax.Array:
+    """The two targets (2, ..., F) that the reward r in a row (..., R) leaves; ``least``: of what 1 + r counts as."""
     reached, reward = rewarded_value(row, layout), row[..., len(layout.channels), None]
     below, above = 1.0 + reward, 1.0 - reward
-    return jnp.stack([reached / jnp.where(jnp.abs(below) > 1e-3, below, 1e-3), reached / above])
+    return jnp.stack([reached / jnp.where(jnp.abs(below) > least, below, least), reached / above])
 
 
 def explained_target(target, window: ContextWindow, since, layout: RowLayout = LINE_ROWS) -> jax.Array:

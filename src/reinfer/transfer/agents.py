@@ -119,7 +119,7 @@ def look_ahead(toy: "ToyAgent", toy_steps: int, belief: Belief, task_state) -> j
 
 
 class OracleAgent(Agent):
-    """Comparator that is TOLD the tasks: commands their targets at once. The bound set by the low level.
+    """Comparator that is TOLD the tasks: commands their targets at once.
 
     ``parameters`` are the tasks; who tells it others while it plays replaces them.
     """

@@ -5,6 +5,8 @@ import numpy as np
 from reinfer.tasks import FAMILY_NAMES
 from reinfer.viewing.style import PALE, SOFT_INK, family_colour, family_label, new_figure, style
 
+#: Errors below this, in percent, are drawn at it: an agent that reads a target off rewards may have none at all.
+_LEAST_PERCENT = 0.01
 #: Rows beyond this are pooled: the encoder's window holds no more.
 WINDOW_ROWS = 32
 _TICKS = (1, 2, 5, 10, 20, 32)
@@ -72,15 +74,19 @@ def _draw_family(panel, found) -> None:
 def _draw_target(panel, found) -> None:
     right = {name: values[found["correct"]] for name, values in found.items()}
     rows, low, high = _spread(right, "target_error")
-    panel.fill_between(rows, 100 * low, 100 * high, color=PALE, alpha=0.7)
+    panel.fill_between(rows, _percent(low), _percent(high), color=PALE, alpha=0.7)
     for family, rows, median in _medians(right, "target_error"):
-        panel.plot(rows, 100 * median, color=family_colour(family), marker="o", markersize=2.5)
+        panel.plot(rows, _percent(median), color=family_colour(family), marker="o", markersize=2.5)
     panel.axhline(1.0, color=SOFT_INK, linewidth=0.8, linestyle=":")
     panel.set_yscale("log")
-    panel.set_ylim(0.01, 300.0)
-    panel.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+    panel.set_ylim(0.8 * _LEAST_PERCENT, 300.0)
+    panel.yaxis.set_major_formatter(lambda value, _: f"{'≤ ' if value <= _LEAST_PERCENT else ''}{value:g} %")
     panel.set_title("Which target?")
     panel.set_ylabel("error of the inferred target")
+
+
+def _percent(error):
+    return np.maximum(100.0 * error, _LEAST_PERCENT)
 
 
 def _medians(found, what: str):

@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 #: Our own comparators: key in the contest's JSON, name, what it is told, what it does.
 COMPARATORS = (
-    ("oracle", "Oracle", "THE TASK", "commands it at once to the same low level: the bound for ours"),
+    ("oracle", "Oracle", "THE TASK", "commands it at once to the same low level"),
     ("random", "Random", "nothing", "random sub-goals to the same low level"),
     ("zero", "Zero", "nothing", "stands still"),
 )

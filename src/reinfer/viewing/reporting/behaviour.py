@@ -1,5 +1,7 @@
 """The parts of the report that show the agent at work: videos, tracks, belief, latents, strides."""
 
+import numpy as np
+
 from reinfer.viewing import page
 from reinfer.viewing.belief import belief_figure
 from reinfer.viewing.reporting.evidence import Evidence, absent, by_rows
@@ -104,16 +106,21 @@ def latent(evidence: Evidence) -> str:
 def strides(evidence: Evidence) -> str:
     if not evidence.records:
         return ""
+    what = page.paragraph(
+        "A stride is the number of control steps for which one sub-goal is pursued before the belief "
+        "is updated and the next sub-goal is chosen."
+    )
+    chosen = np.unique(np.concatenate([record.stride[record.is_decision] for record in evidence.records]))
+    if len(chosen) == 1:
+        constant = page.paragraph(f"Here it is always {chosen[0]}.")
+        return page.section("When to think again", what, constant, _ablation(evidence.contest))
     figures = [
         page.figure(svg_of(stride_figure(evidence.records, ("time",))), "Mean stride in force, per kind of task."),
         page.figure(svg_of(stride_figure(evidence.records, ("histogram",))), "How often each stride is chosen."),
     ]
     return page.section(
         "When to think again",
-        page.paragraph(
-            "A stride is the number of control steps for which one sub-goal is pursued before the belief "
-            "is updated and the next sub-goal is chosen."
-        ),
+        what,
         page.side_by_side(*figures),
         _ablation(evidence.contest),
         page.command(f"reinfer plot stride {evidence.source} --output stride.svg"),

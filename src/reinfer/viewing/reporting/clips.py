@@ -23,6 +23,9 @@ def draw_clips(record, simulations, seconds: float, on_frame=lambda: None) -> li
         at = round(min(_POSTER_S, seconds / 2) / record.control_dt_s)
         still = io.BytesIO()
         next(itertools.islice(frames(record, simulation, seconds), at, None)).save(still, "png")
-        caption = f"{record.tasks.describe()[simulation].replace('_', ' ')}, in real time; all of it is simulated."
+        task = record.tasks.describe()[simulation].replace("_", " ")
+        length = record.steps * record.control_dt_s
+        part = f"the first {seconds:g} of {length:g}" if seconds < length else f"{length:g}"
+        caption = f"{task}: {part} simulated seconds, in real time."
         clips.append(Clip(video, still.getvalue(), caption))
     return clips
