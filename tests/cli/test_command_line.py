@@ -126,6 +126,7 @@ def test_a_body_with_a_preset_of_its_own_takes_that_for_the_default():
         ("--config bad.toml", "bad.toml: unknown key 'lerning_rate'; did you mean 'learning_rate'?"),
         ("--name ../evil", "name: '../evil' is not allowed"),
         ("stray", "Unrecognized options: stray"),
+        ("--algo rl2", "unknown option '--algo'"),
     ],
 )
 def test_a_bad_training_option_stops_before_anything_is_made(line, tmp_path, capsys, typed, words):
@@ -135,6 +136,12 @@ def test_a_bad_training_option_stops_before_anything_is_made(line, tmp_path, cap
     assert words in error
     assert error.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_help_of_a_training_names_its_presets(line, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        line("train line --help")
+    assert "Presets: default, long." in capsys.readouterr().out
 
 
 def test_a_taken_name_is_refused_and_nothing_overwritten(line, tmp_path, capsys):

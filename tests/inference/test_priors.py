@@ -86,9 +86,11 @@ def test_sticks_raise_their_bound_and_leave_components_without_points(latents):
 
 def test_what_a_prior_cannot_do_is_refused():
     with pytest.raises(ConfigError, match="mixture.max_components: 3 .*'gmm'.* at least 4"):
-        check_prior("gmm", MixtureConfig(max_components=3), 4)
+        check_prior("gmm", MixtureConfig(max_components=3), 4, 1000, "points")
     with pytest.raises(ConfigError, match="mixture.max_components: 1 .*'stick-breaking'"):
-        check_prior("stick-breaking", MixtureConfig(max_components=1), 4)
+        check_prior("stick-breaking", MixtureConfig(max_components=1), 4, 1000, "points")
     with pytest.raises(ConfigError, match="prior: 'flow' .* dpmm, gmm, stick-breaking, normal"):
-        check_prior("flow", CONFIG, 4)
-    check_prior("normal", MixtureConfig(max_components=1), 7)
+        check_prior("flow", CONFIG, 4, 1000, "points")
+    with pytest.raises(ConfigError, match="^points: 100 is not allowed; .* 2 x mixture.min_count = 128 latents"):
+        check_prior("dpmm", MixtureConfig(min_count=64), 4, 100, "points")
+    check_prior("normal", MixtureConfig(max_components=1, min_count=64), 7, 100, "points")

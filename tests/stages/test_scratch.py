@@ -19,6 +19,7 @@ from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.runs.files import file_sha256
 from reinfer.runs.loop import fit
 from reinfer.stages import scratch, scratch_melts, scratch_pearl, scratch_rl2
+from reinfer.tasks.protocols import protocol
 from reinfer.transfer.trials import play_trials
 
 #: Settings under which each algorithm learns the point in seconds.
@@ -215,3 +216,12 @@ def test_bad_settings_are_refused_before_any_work():
     ):
         with pytest.raises(ConfigError, match=message):
             STAGES[algorithm](replace(POINT[algorithm], **change))
+
+
+def test_families_have_equal_shares_however_many_simulations_there_are():
+    training = protocol("standard", HALF_CHEETAH.name, HALF_CHEETAH.tasks).train
+    ordered = scratch.families_in_turn(training)
+    assert sorted(zip(*ordered, strict=True)) == sorted(zip(*training, strict=True)), "no task is lost"
+    for count in (4, 20, 100):
+        shares = np.bincount(ordered[np.arange(count) % ordered.count].family, minlength=4)
+        assert (shares[:4] == count // 4).all()

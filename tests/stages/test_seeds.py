@@ -173,6 +173,7 @@ def test_a_seed_that_goes_wrong_is_named(walk, capsys):
         ),
         ("train walk --over pace=1,fast", "over: pace: 'fast' is not allowed; it must be a number"),
         ("train walk --over pace=1,-2", "pace: -2.0 is not allowed; it must be at least 0.0"),
+        ("train walk --over seed=0..3", "over: seed may not be given so; --seeds N trains N seeds"),
         ("train walk --over pace", "over: 'pace' is not allowed; it must be NAME=VALUE,VALUE or"),
         ("train walk --over pace=1,2 --over pace=3,4", "over: pace is named more than once"),
     ],

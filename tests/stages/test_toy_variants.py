@@ -121,6 +121,12 @@ def test_pcgrad_needs_families_of_equal_share():
     ToyStage(dataclasses.replace(SMALL, pcgrad=True, policy_episodes=12, directions="forward"))
 
 
+def test_a_prior_that_cannot_be_fitted_is_refused():
+    mixture = dataclasses.replace(SMALL.mixture, min_count=5000)
+    with pytest.raises(ConfigError, match=f"mixture_points: {SMALL.mixture_points} .* 2 x mixture.min_count = 10000"):
+        ToyStage(dataclasses.replace(SMALL, mixture=mixture))
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [

@@ -74,7 +74,8 @@ def read_training(arguments: list[str]) -> Wanted:
     }
     prog = f"reinfer train {name}"
     early = _own_options(rest, prog)
-    preset = _of_algorithm(early.preset, rest)
+    has_algorithms = any(hasattr(settings, "algo") for settings in presets.values())
+    preset = _of_algorithm(early.preset, rest) if has_algorithms else early.preset
     if preset not in presets:
         raise ConfigError(f"unknown preset {preset!r} of stage {name}; {nearest(preset, presets)}")
     counted = hasattr(presets[preset], "seeds")
@@ -82,10 +83,10 @@ def read_training(arguments: list[str]) -> Wanted:
     for option in ("seeds", "over") if not counted else ():
         if f"--{option}" in given:
             raise ConfigError(f"{option}: preset {preset!r} of stage {name} trains one seed at a time; {_many_seeds()}")
-    chosen = _choose(presets[preset], early.config, prog, rest)
+    chosen = _choose(presets[preset], early.config, prog, rest, presets)
     body = getattr(chosen.settings, "body", None)
     if early.preset == "default" and body in presets:
-        chosen = _choose(presets[body], early.config, prog, rest)
+        chosen = _choose(presets[body], early.config, prog, rest, presets)
     settings = validate(chosen.settings)
     if counted and settings.seeds == 1 and not settings.over:
         settings = alone(settings, settings.seed)
@@ -104,10 +105,11 @@ def _many_seeds() -> str:
     return f"many in one program: {', '.join(found)}"
 
 
-def _choose(preset, file: str | None, prog: str, arguments: list[str]):
-    """``options`` and ``settings`` of ``arguments``, over those of the TOML ``file``, over ``preset``."""
+def _choose(preset, file: str | None, prog: str, arguments: list[str], presets):
+    """``options`` and ``settings`` of ``arguments``, over those of the TOML ``file``, over ``preset``, one of the
+    stage's ``presets``."""
     kind = type(preset)
-    return parse(_options_of(kind, load(kind, preset, file)), prog, arguments)
+    return parse(_options_of(kind, load(kind, preset, file), presets), prog, arguments)
 
 
 def _of_algorithm(preset: str, arguments: list[str]) -> str:
@@ -131,8 +133,9 @@ def _own_options(arguments: list[str], prog: str) -> TrainOptions:
     return parse(TrainOptions, prog, picked)
 
 
-def _options_of(kind, loaded):
-    """Dataclass of ``TrainOptions`` and the settings of a stage side by side, defaulting to ``loaded``."""
+def _options_of(kind, loaded, presets):
+    """Dataclass of ``TrainOptions`` and the settings of a stage side by side, defaulting to ``loaded``; its help names
+    the stage's ``presets``."""
     unnamed = tyro.conf.arg(name="")
     return dataclasses.make_dataclass(
         "Options",
@@ -140,7 +143,7 @@ def _options_of(kind, loaded):
             ("options", Annotated[TrainOptions, unnamed], dataclasses.field(default=TrainOptions())),
             ("settings", Annotated[kind, unnamed], dataclasses.field(default=loaded)),
         ],
-        namespace={"__doc__": "Train a stage in a new run folder."},
+        namespace={"__doc__": f"Train a stage in a new run folder. Presets: {', '.join(presets)}."},
     )
 
 

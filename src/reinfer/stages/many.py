@@ -71,6 +71,8 @@ def _axes(config) -> tuple[Axis, ...]:
 def _value(stage: type[SeedStage], kind: type, name: str, text: str):
     """What setting ``name`` of config ``kind`` is by ``text``."""
     allowed = [*stage.numbers, *stage.hosted]
+    if name == "seed":
+        raise ConfigError("over: seed may not be given so; --seeds N trains N seeds, from --seed on")
     if name not in allowed:
         hint = nearest(name, allowed) if allowed else "no setting may"
         raise ConfigError(f"over: {name} may not differ between agents of one program; {hint}")

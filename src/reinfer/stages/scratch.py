@@ -18,6 +18,18 @@ from reinfer.transfer.trials import play_trials
 PROTOCOL_NAMES = tuple(PROTOCOLS)
 
 
+def families_in_turn(tasks: Tasks) -> Tasks:
+    """``tasks`` (K,) so ordered that the first of every family come first, then the second, and so on.
+
+    However many of them are played, and whatever is left over where they are played again, families have equal shares.
+    """
+    family = np.asarray(tasks.family)
+    rank = np.zeros(len(family), int)
+    for one in np.unique(family):
+        rank[family == one] = np.arange((family == one).sum())
+    return tasks[np.lexsort((family, rank))]
+
+
 class Ground:
     """Where an algorithm trains.
 
@@ -33,7 +45,7 @@ class Ground:
             self.protocol = protocol(config.tasks, self.body.name, self.body.tasks)
         except ValueError as error:
             raise ConfigError(str(error)) from error
-        training = self.protocol.train
+        training = families_in_turn(self.protocol.train)
         #: The task of each simulation, leaves (M,).
         self.tasks: Tasks = training[np.arange(config.simulations) % training.count]
         self.simulation = TaskSimulation(self.body, self.protocol, config.simulations, config.threads)

@@ -59,7 +59,6 @@ from reinfer.inference.mixture import (
 )
 from reinfer.runs import random
 from reinfer.runs.config import setting, validate
-from reinfer.runs.errors import ConfigError
 from reinfer.stages.scratch import PROTOCOL_NAMES, Ground, ScratchStage
 from reinfer.tasks import FAMILIES
 
@@ -221,13 +220,8 @@ class MeltsRobotStage(ScratchStage):
 
     def __init__(self, config: MeltsRobotConfig):
         self.config = validate(config)
-        check_prior(config.prior, config.mixture, len(FAMILIES))
-        fitted, fewest = min(FITTED, config.inference_batch * config.inference_steps), 2 * config.mixture.min_count
-        if config.prior != "normal" and fitted < fewest:
-            raise ConfigError(
-                f"inference_batch: {config.inference_batch} is not allowed; with inference_steps ="
-                f" {config.inference_steps} it must give the prior 2 x mixture.min_count = {fewest} latents"
-            )
+        fitted = min(FITTED, config.inference_batch * config.inference_steps)
+        check_prior(config.prior, config.mixture, len(FAMILIES), fitted, "inference_batch x inference_steps")
         self.ground = Ground(config)
         self.steps_per_iteration = self.ground.steps * config.simulations
         self.iterations = self.ground.iterations(config.robot_steps)

@@ -53,7 +53,11 @@ from reinfer.stages.scratch import PROTOCOL_NAMES, Ground, ScratchStage
 class PearlConfig:
     """Everything a run of PEARL, or of its oracle, depends on."""
 
-    algo: str = setting("pearl", "pearl, or the oracle sac-told", choices=("pearl", "sac-told"))
+    algo: str = setting(
+        "pearl",
+        "pearl, or its oracle sac-told; rl2 and melts have settings of their own",
+        choices=("pearl", "sac-told"),
+    )
     body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
     tasks: str = setting("standard", "benchmark", choices=PROTOCOL_NAMES)
     seed: int = setting(0, "seed of all randomness", low=0)

@@ -312,7 +312,7 @@ class ToyStage(SeedStage):
         self.config = validate(config)
         check_encoder(config.encoder, config.context_mode, config.hidden)
         draw = task_draw(config)
-        check_prior(config.prior, config.mixture, len(draw.body.tasks.ranges))
+        check_prior(config.prior, config.mixture, len(draw.body.tasks.ranges), config.mixture_points, "mixture_points")
         shares = {"behaviour_episodes": draw.families, "policy_episodes": OWN_STRETCHES * draw.families}
         for name, share in shares.items() if config.pcgrad else ():
             if getattr(config, name) % share:

@@ -259,13 +259,7 @@ class MeltsStage:
 
     def __init__(self, config: MeltsConfig):
         self.config = validate(config)
-        fewest = 2 * config.mixture.min_count
-        check_prior(config.prior, config.mixture, len(Toy1d.tasks.ranges))
-        if config.prior != "normal" and config.inference_batch < fewest:
-            raise ConfigError(
-                f"inference_batch: {config.inference_batch} is not allowed; the prior needs at least"
-                f" 2 x mixture.min_count = {fewest} latents"
-            )
+        check_prior(config.prior, config.mixture, len(Toy1d.tasks.ranges), config.inference_batch, "inference_batch")
         tasks = Toy1d.tasks.grid_split(SPLIT_SEED, config.train_tasks + config.held_out_tasks, config.train_tasks)
         self.train_tasks, self.held_out_tasks = (Tasks(*map(jnp.asarray, part)) for part in tasks)
         if config.capacity < self.train_tasks.count:

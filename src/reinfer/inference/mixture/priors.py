@@ -18,8 +18,9 @@ from reinfer.runs.errors import ConfigError
 PRIORS = ("dpmm", "gmm", "stick-breaking", "normal")
 
 
-def check_prior(kind: str, config: MixtureConfig, families: int) -> None:
-    """Raise ConfigError where prior ``kind`` has too few components for the ``families`` of a toy, or is unknown."""
+def check_prior(kind: str, config: MixtureConfig, families: int, latents: int, by: str) -> None:
+    """Raise ConfigError where prior ``kind`` is unknown, has too few components for the ``families`` of a toy, or is
+    fitted to too few ``latents``, a number that the settings ``by`` give."""
     if kind not in PRIORS:
         raise ConfigError(f"prior: {kind!r} is not allowed; it must be one of {', '.join(PRIORS)}")
     fewest = {"gmm": families, "stick-breaking": 2}.get(kind, 1)
@@ -27,6 +28,11 @@ def check_prior(kind: str, config: MixtureConfig, families: int) -> None:
         raise ConfigError(
             f"mixture.max_components: {config.max_components} is not allowed with prior {kind!r}; "
             f"it must be at least {fewest}"
+        )
+    if kind != "normal" and latents < 2 * config.min_count:
+        raise ConfigError(
+            f"{by}: {latents} is not allowed; the prior needs at least"
+            f" 2 x mixture.min_count = {2 * config.min_count} latents"
         )
 
 
