@@ -10,6 +10,9 @@ _GROUPS = (
     ("The mirror, half of the training tasks, PCGrad", ("encoder-gru", "gru-", "equivariant-", "pcgrad")),
 )
 
+#: How the toy trained without options is called.
+DEFAULT = "default: gru, dpmm"
+
 #: The lowest return that an encoder or prior may have.
 BAR = -20.0
 
@@ -35,8 +38,8 @@ def ablation_lines(found: dict) -> list[str]:
             f"{title}:",
             "",
             "| `reinfer train toy` | return | forward | backward | worst family | family, 5 rows | target, 10 rows "
-            "| purity | robot: position, m | velocity | training, cpu s |",
-            "|---" * 11 + "|",
+            "| purity | robot: position, m | velocity |",
+            "|---" * 10 + "|",
             *(_row(row) for row in members.values()),
             "",
             *_NOTES.get(title, []),
@@ -48,30 +51,33 @@ def _belongs(name: str, beginnings) -> bool:
     return any(name.startswith(part) if part.endswith("-") else name == part for part in beginnings)
 
 
+def _options(row: dict) -> str:
+    """What a variant was trained with, as typed; empty for the default."""
+    return row["command"].removeprefix("reinfer train toy").strip()
+
+
 def _row(row: dict) -> str:
     families = row["return_by_family"]
     forward, backward = (
         [value for name, value in families.items() if name.endswith(end)] for end in ("forward", "backward")
     )
     family, worst = row["worst_family"]
-    options = row["command"].removeprefix("reinfer train toy").strip()
     purity = "" if row["purity"] is None else f"{row['purity']:.3f}"
     position, velocity = "", ""
     if contest := row.get("transfer"):
         position = f"{contest['position']['settled_error_m']:.3f}"
         velocity = f"{100 * contest['velocity']['windowed_relative_error']:.1f} %"
     return (
-        f"| {f'`{options}`' if options else 'default: gru, dpmm'} | {row['return_mean']:.2f} "
+        f"| {f'`{options}`' if (options := _options(row)) else DEFAULT} | {row['return_mean']:.2f} "
         f"| {sum(forward) / len(forward):.2f} | {sum(backward) / len(backward):.2f} "
         f"| {worst:.2f}, {family.replace('_', ' ')} | {100 * row['class_accuracy_5']:.1f} % "
-        f"| {100 * row['target_error_10']:.2f} % | {purity} | {position} | {velocity} "
-        f"| {row['cpu_seconds']:.0f} |"
+        f"| {100 * row['target_error_10']:.2f} % | {purity} | {position} | {velocity} |"
     )
 
 
 def ablation_figure(found: dict):
     """One line per variant: return on the toy, over all families and of the worst, and errors on the robot."""
-    names, places = list(found), range(len(found))
+    names, places = [_options(row).replace("--", "") or DEFAULT for row in found.values()], range(len(found))
     with style():
         figure, (toy, robot) = new_figure(2, panel_inches=(5.2, 0.6 + 0.26 * len(found)), sharey=True)
         for label, values, colour in (
@@ -90,12 +96,16 @@ def ablation_figure(found: dict):
         toy.legend(loc="lower left")
         played = [(place, row["transfer"]) for place, row in enumerate(found.values()) if row.get("transfer")]
         for label, values, colour in (
-            ("position, m", [part["position"]["settled_error_m"] for _, part in played], SERIES[0]),
-            ("speed, relative", [part["velocity"]["windowed_relative_error"] for _, part in played], SERIES[1]),
+            ("position, m", [part["position"]["settled_error_m"] for _, part in played], SERIES[2]),
+            (
+                "speed, share of the target",
+                [part["velocity"]["windowed_relative_error"] for _, part in played],
+                SERIES[3],
+            ),
         ):
             robot.plot(values, [place for place, _ in played], "o", color=colour, label=label)
         robot.set_xscale("log")
-        robot.set_xlabel("error at the end of an episode")
+        robot.set_xlabel("error at the end of an episode, m or share of the target")
         robot.set_title("Half-cheetah, frozen encoder and policy")
         robot.legend(loc="lower right")
     return figure

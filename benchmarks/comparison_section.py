@@ -8,6 +8,8 @@ from evaluations import bold
 _PUBLISHED = {
     "cheetah-vel": "Published returns: PEARL -37 (0.8 M steps, a re-implementation), VariBAD -25 (100 M), RESeL -16.5.",
 }
+#: Robot steps of the published PEARL.
+_PEARL_STEPS = 780_000
 
 
 def comparison_lines(found: dict) -> list[str]:
@@ -21,8 +23,7 @@ def comparison_lines(found: dict) -> list[str]:
         f" {found['measure']} ({better} is better), interquartile mean and 95 % interval over seeds and tasks.",
         *([_PUBLISHED[found["protocol"]]] if found["protocol"] in _PUBLISHED else []),
         "Ours are set for time on two cores, where physics is cheap and gradients are dear, not for few robot steps.",
-        "Soft actor-critics (MELTS, PEARL, SAC told) begin from wide weights here: from narrow ones they might learn in"
-        " fewer steps ([how much that is on another task](#score-after-the-same-updates)).",
+        *_unconverged(found["agents"]),
         "",
         "Reuse decides at every control step: a learned stride would have met tasks on the robot. It learns of a task"
         " by the toy's rewards, -|v - g| / |g|, which tell the target and cost no effort; the others are shown the"
@@ -78,40 +79,57 @@ def _ratios(agents: dict) -> list[str]:
         f"{name} {beneath / part['robot_steps']:.2g} and {beneath / (10 * part['robot_steps']):.2g}"
         for name, part in others.items()
     ]
+    published = beneath / _PEARL_STEPS
     return [
         f"Robot steps of reuse, all in its low level ({_millions(beneath)}), relative to those of the others for one"
-        f" set of tasks and for ten: {', '.join(ratios)}. Meta-training steps: 0 for any number.",
+        f" set of tasks and for ten: {', '.join(ratios)}; of PEARL as published, {published:.2g} and"
+        f" {published / 10:.2g}. Meta-training steps: 0 for any number.",
     ]
+
+
+def _unconverged(agents: dict) -> list[str]:
+    """A sentence on those whose error still fell by a tenth in the last fifth of their training; empty if none did."""
+    still = []
+    for name, part in agents.items():
+        if part["curve"]:
+            error = part["curve"]["iqm"]
+            before, last = error[-max(2, len(error) // 5)], error[-1]
+            if last < 0.9 * before:
+                still.append(f"{name} ({before:.3f} to {last:.3f} per step)")
+    return [f"Still getting better in the last fifth of their training: {', '.join(still)}."] if still else []
 
 
 def _millions(steps: int) -> str:
     return f"{steps / 1e6:.1f} M"
 
 
-def cheetah_vel_rows(agents: dict) -> list[str]:
-    """Of the README's table: reuse beside what was meta-trained here on the robot itself, by name; what is told its
+def cheetah_vel_table(agents: dict) -> list[str]:
+    """The README's second table: reuse beside what was meta-trained here on the robot itself, by name; what is told its
     task is left out. Numbers of reuse above the default low level are in bold where they are better than those of all
     others."""
     reuse = {name: part for name, part in agents.items() if name in part["steps_to"]}
     scratch = {name.upper(): part for name, part in agents.items() if part["curve"] and not part["told"]}
-    seeds = {part["seeds"] for part in scratch.values()}
-    counted = "" if not seeds else f" ({' or '.join(map(str, sorted(seeds)))} seed{'s' * (seeds != {1})})"
-    steps = ", ".join(f"{name} {part['robot_steps'] / 1e6:.0f} M" for name, part in scratch.items())
     best = max((part["return"]["mean"] for part in scratch.values()), default=-np.inf)
     least = min(map(_final_error, scratch.values()), default=np.inf)
 
-    def row(title: str, text, better) -> str:
-        # "reuse, NAME" is reuse above the low level NAME.
-        above = {name: f"; {low} low level " if (low := name.partition(", ")[2]) else "" for name in reuse}
-        numbers = {name: bold(text(part), name == "reuse" and better(part)) for name, part in reuse.items()}
-        ours = "".join(above[name] + number for name, number in numbers.items())
-        return f"| Cheetah-Vel: {title} | {ours} | {', '.join(f'{name} {text(p)}' for name, p in scratch.items())} |"
+    def row(name: str, part: dict, steps: str) -> str:
+        ours = name == "reuse"
+        returns = bold(_first_and_last(part), ours and part["return"]["mean"] > best)
+        error = bold(f"{_final_error(part):.3f}", ours and _final_error(part) < least)
+        return f"| {name} | {steps} | {part['seeds']} | {returns} | {error} |"
 
+    beneath = f"**0** (low level, for all tasks: {_millions(agents['reuse']['low_level_steps'])})"
     return [
-        f"| Cheetah-Vel: meta-training steps on the robot | **0** (low level, for all tasks: "
-        f"{_millions(agents['reuse']['low_level_steps'])}) | trained here from scratch{counted}: {steps} |",
-        row("return of the first / last episode", _first_and_last, lambda part: part["return"]["mean"] > best),
-        row("final error of the speed, m/s", lambda p: f"{_final_error(p):.3f}", lambda p: _final_error(p) < least),
+        "",
+        "| Cheetah-Vel, all trained here | meta-training steps on the robot | seeds | return, first / last episode "
+        "| final error, m/s |",
+        "|---" * 5 + "|",
+        *(row(name, part, beneath) for name, part in reuse.items()),
+        *(row(f"{name}, from scratch", part, _millions(part["robot_steps"])) for name, part in scratch.items()),
+        "",
+        f"{_PUBLISHED['cheetah-vel']} Reuse reads the toy's reward, which costs no effort; `thrifty`, whose low level"
+        " was trained on what effort costs here, was added when the others had been judged."
+        " [More](docs/results.md#cheetah-vel).",
     ]
 
 

@@ -5,6 +5,13 @@ HEAD = (
     "| windowed speed error | falls |"
 )
 
+#: What a faster policy may pay with: title, how it is written, in which unit, where it is.
+_PRICES = (
+    ("settled", "{:.3f} m", 1.0, lambda row: row["position"]["settled_error_m"]),
+    ("speed", "{:.1f} %", 100.0, lambda row: row["velocity"]["windowed_relative_error"]),
+    ("falls", "{:.3f}", 1.0, lambda row: row["fall_rate"]),
+)
+
 
 def relearned_lines(found: dict) -> list[str]:
     """Tables of what ``benchmarks/relearned.py`` found, and a verdict on each robot."""
@@ -16,16 +23,22 @@ def relearned_lines(found: dict) -> list[str]:
 
 
 def verdict(body: str, part: dict) -> str:
-    """What relearning changed on one robot, and what that rests on."""
+    """What relearning changed on one robot, for better or worse, and what that rests on."""
     changes = []
     for stride, policies in part["strides"].items():
-        ours, toy = (policies[name]["integrated_error_s"]["mean"] for name in ("relearned", "toy"))
-        changes.append(f"{100 * (ours / toy - 1):+.1f} % at stride {stride}")
+        ours, toy = policies["relearned"], policies["toy"]
+        by = 100 * (ours["integrated_error_s"]["mean"] / toy["integrated_error_s"]["mean"] - 1)
+        worse = [
+            f"{title} {text.format(scale * measure(toy))} to {text.format(scale * measure(ours))}"
+            for title, text, scale, measure in _PRICES
+            if text.format(scale * measure(ours)) > text.format(scale * measure(toy))
+        ]
+        changes.append(f"{by:+.1f} % at stride {stride}" + (f" (worse: {', '.join(worse)})" if worse else ""))
     row = part["strides"]["1"]["toy"]
     basis = f"{part['robot_steps']:,} control steps, {part['agents']} toy agents, {row['n_tasks']} tasks"
     return (
-        f"- {body}: integrated error relative to the toy's policy {', '.join(changes)} ({basis} of "
-        f"{row['episode_s']:g} s; {part['corrects']} of {part['agents']} corrections in use)."
+        f"- {body}: integrated error relative to the toy's policy {', '.join(changes)}; {basis} of "
+        f"{row['episode_s']:g} s; {part['corrects']} of {part['agents']} corrections in use."
     )
 
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 
 from evaluations import RESULTS, ROOT, note_each
+from race import machine
 
 BODIES = ("half_cheetah", "walker2d", "hopper")
 FIGURES = RESULTS / "reproduction.json"
@@ -34,7 +35,8 @@ def reproduce(body: str, share: float = 1.0) -> dict:
     subprocess.run(line, check=True, cwd=folder, env=os.environ | {"REINFER_COMPILATION_CACHE": "0"})
     summary = json.loads(written.read_text())
     steps = {title: step["seconds"] for title, step in summary["steps"].items()}
-    return {key: summary[key] for key in KEPT} | {"steps": steps, "cores": len(os.sched_getaffinity(0))}
+    here = machine()
+    return {key: summary[key] for key in KEPT} | {"steps": steps, "cores": here["cores"], "machine": here}
 
 
 if __name__ == "__main__":

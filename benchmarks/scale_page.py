@@ -39,7 +39,7 @@ def scale_page(speed: dict, seeds: dict, training: dict) -> str:
 
 def said(seconds: float) -> str:
     """A duration in the unit that suits it."""
-    for unit, size in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+    for unit, size in (("years", 365.0 * 86400.0), ("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 2.0 * size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.3g} s" if seconds >= 1.0 else f"{1000.0 * seconds:.3g} ms"
@@ -91,8 +91,8 @@ def robots_lines(scaling: dict) -> list[str]:
     lines = [
         "## Robots at once",
         "",
-        f"So many {body}s, each with a task of its own, in one process: physics, belief, sub-goal and low level at",
-        f"every control step of {1000 * dt_s:g} ms. Memory is the peak of the process.",
+        f"So many robots ({body}), each with a task of its own, in one process: physics, belief, sub-goal and low",
+        f"level at every control step of {1000 * dt_s:g} ms. Memory is the peak of the process.",
         "",
         "| robots | control steps per second, in all | time per control step | faster than real time | memory, MiB |",
         "|---|---|---|---|---|",
@@ -108,7 +108,7 @@ def robots_lines(scaling: dict) -> list[str]:
         f"That is about {said(fixed)} per control step however many there are, and {1e6 * each:.3g} µs for each robot,",
         f"with {1024 * memory:.3g} KiB each. The {most:,} are the most that were measured. From this:",
         "",
-        "| robots | time per control step | memory | machines like this one, in real time |",
+        "| robots, by this reckoning | time per control step | memory | machines like this one, in real time |",
         "|---|---|---|---|",
     ]
     for size in SIZES:

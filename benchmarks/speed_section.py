@@ -117,8 +117,8 @@ def wallclock_lines(found: dict) -> list[str]:
         "### Score after the same time",
         "",
         "Half-cheetahs that track one forward speed (0.3 to 3 m/s) per episode: error of the mean speed, relative,",
-        f"over 64 speeds; training time includes compiling. Median of {found['seeds']} training seeds, each on",
-        f"{found['cores']} of the cores.",
+        f"over 64 speeds; training time includes compiling. Training seeds: {found['seeds']}"
+        f"{' (median)' if found['seeds'] > 1 else ''}, {found['cores']} core{'s' * (found['cores'] > 1)} each.",
         "",
         f"| | {heads} | control steps | updates |",
         "|---" * (len(shares) + 3) + "|",
@@ -153,7 +153,7 @@ def updates_lines(found: dict) -> list[str]:
         f"The same task, hidden layers of {found['hidden']} x {found['hidden']}: error of the mean speed, interquartile"
         f" mean over {found['seeds']} training",
         "seeds and its 95 % interval; in the last column the reward per step after all updates. Weights begin as small",
-        "as PyTorch's (`networks.narrow`); *wide*: with six times the variance, as stages of ours do.",
+        "as PyTorch's (`networks.narrow`); *wide*: with six times the variance.",
         "",
         f"| updates | {' | '.join(f'{count:,.0f}' for count in updates)} | reward |",
         "|---" * (len(updates) + 2) + "|",

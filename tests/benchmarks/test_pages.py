@@ -66,9 +66,9 @@ def test_models_are_those_a_command_may_play_with(pages):
 
 
 def test_reuse_is_in_bold_only_where_it_is_better_than_all_that_are_not_told(pages):
-    from comparison_section import cheetah_vel_rows, comparison_lines
+    from comparison_section import cheetah_vel_table, comparison_lines
 
-    def agent(steps, returns, error, told=False, after=None):
+    def agent(steps, returns, error, told=False, after=None, curve=(0.5, 0.3, 0.3)):
         return {
             "robot_steps": steps,
             "seeds": 2,
@@ -77,7 +77,7 @@ def test_reuse_is_in_bold_only_where_it_is_better_than_all_that_are_not_told(pag
             "return_by_episode": returns,
             "per_step": {"iqm": 0.1, "interval": [0.05, 0.2]},
             "final_error_by_family": {"velocity_forward": error},
-            "curve": {"robot_steps": [steps]} if steps else None,
+            "curve": {"robot_steps": [steps], "iqm": curve} if steps else None,
             "steps_to": dict.fromkeys(("reuse", "reuse, thrifty"), after),
             "low_level_steps": None if steps else 8_192_000,
         }
@@ -88,15 +88,22 @@ def test_reuse_is_in_bold_only_where_it_is_better_than_all_that_are_not_told(pag
         "rl2": agent(8_000_000, [-29.0, -33.0], 0.11, after={"first": 4_000_000, "stays": 6_000_000}),
         "sac-told": agent(6_000_000, [-20.0, -20.0], 0.04, told=True, after={"first": None, "stays": None}),
     }
-    steps, returns, errors = cheetah_vel_rows(agents)
-    assert "all tasks: 8.2 M)" in steps and "(2 seeds): RL2 8 M |" in steps and "SAC" not in steps + returns + errors
-    assert "| -37 / -36; thrifty low level -25 / -25 | RL2 -29 / -33 |" in returns
-    assert "| **0.060**; thrifty low level 0.050 | RL2 0.110 |" in errors
+    rows = cheetah_vel_table(agents)
+    assert "| reuse | **0** (low level, for all tasks: 8.2 M) | 2 | -37 / -36 | **0.060** |" in rows
+    assert "| RL2, from scratch | 8.0 M | 2 | -29 / -33 | 0.110 |" in rows
+    assert any(row.startswith("| reuse, thrifty | **0** ") and row.endswith(" | -25 / -25 | 0.050 |") for row in rows)
+    assert "SAC" not in "".join(rows)
     found = {"protocol": "cheetah-vel", "measure": "error", "lower_is_better": True, "agents": agents}
     text = "\n".join(comparison_lines(found | {"n_tasks": 30, "episodes": 2, "episode_steps": 200}))
     assert "| 0.110 | reuse: 4.0 M, stays so from 6.0 M; reuse, thrifty: 4.0 M" in text
     assert "| **reuse** | 0 | 8,192,000 |" in text and "| 0.040 | reuse: not within 6.0 M;" in text
-    assert "for ten: rl2 1 and 0.1. Meta-training" in text and "| sac-told, told its task |" in text
+    assert "for ten: rl2 1 and 0.1; of PEARL as published, 11 and 1.1. Meta-training" in text
+    assert "Still getting better" not in text
+    agents["rl2"] = agent(8_000_000, [-29.0, -33.0], 0.11, curve=(0.5, 0.4, 0.3))
+    assert "fifth of their training: rl2 (0.400 to 0.300 per step)." in "\n".join(
+        comparison_lines(found | {"n_tasks": 30, "episodes": 2, "episode_steps": 200})
+    )
+    assert "| sac-told, told its task |" in text
 
 
 def test_the_page_on_scale_stays_where_its_figures_are_not_all_there(pages, monkeypatch, tmp_path, capsys):
@@ -124,11 +131,13 @@ def test_the_page_says_what_relearning_changed(monkeypatch):
         figures = {"integrated_error_s": error, "position": position, "velocity": velocity, "fall_rate": 0.0}
         return figures | {"n_tasks": 120, "episode_s": 24.0}
 
-    strides = {"1": {"toy": row(2.0), "relearned": row(1.9)}, "5": {"toy": row(4.0), "relearned": row(4.2)}}
+    worse = row(4.2) | {"position": {"settled_error_m": 0.005}, "velocity": {"windowed_relative_error": 0.013}}
+    strides = {"1": {"toy": row(2.0), "relearned": row(1.9)}, "5": {"toy": row(4.0), "relearned": worse}}
     text = "\n".join(relearned_lines({"ant": {"agents": 2, "corrects": 1, "robot_steps": 900, "strides": strides}}))
-    assert "| ant | 5 | relearned | 4.20 | 4.20 (4.20 to 4.20) | 0.004 | 1.2 % | 0.000 |" in text
-    assert "- ant: integrated error relative to the toy's policy -5.0 % at stride 1, +5.0 % at stride 5 (900 " in text
-    assert "2 toy agents, 120 tasks of 24 s; 1 of 2 corrections in use)" in text
+    assert "| ant | 5 | relearned | 4.20 | 4.20 (4.20 to 4.20) | 0.005 | 1.3 % | 0.000 |" in text
+    assert "- ant: integrated error relative to the toy's policy -5.0 % at stride 1, +5.0 % at stride 5" in text
+    assert "(worse: settled 0.004 m to 0.005 m, speed 1.2 % to 1.3 %); 900 control steps" in text
+    assert "2 toy agents, 120 tasks of 24 s; 1 of 2 corrections in use." in text
 
 
 def test_the_page_tells_minutes_from_nothing(pages, tmp_path):
@@ -159,6 +168,7 @@ def test_a_bar_is_met_from_the_least_budget_on_after_which_none_misses_it(pages,
     def budget(share, position, settled):
         steps = {"train toy, seed 0": 60.0 * share, "train low": 120.0 * share, "eval low": 600.0}
         figures = {"position_settled_error_m": position, "position_settled_fraction": settled}
+        figures |= {"velocity_windowed_error": 0.017}
         return {"share": share, "cores": 2, "steps": steps, "figures": figures}
 
     position, settled = (next(bar for bar in BARS if bar.title.endswith(word)) for word in ("position", "that settle"))
@@ -171,7 +181,8 @@ def test_a_bar_is_met_from_the_least_budget_on_after_which_none_misses_it(pages,
     # All bars, for the README: the contest's position is the last one to be met.
     assert readme_rows() == []
     monkeypatch.setattr(minutes_section, "BARS", (position, settled))
-    for known, said in ((budgets, "| 3.0 min, 2 cores |"), (budgets[:2], None)):
+    three = "| 3.0 min, 2 cores (100 % of the iterations, 0.010 m, 1.7 %) |"
+    for known, said in ((budgets, three), (budgets[:2], None)):
         (tmp_path / "minutes.json").write_text(json.dumps({"half_cheetah": known}))
         rows = readme_rows()
         assert said in rows[0] if said else rows == []
