@@ -9,6 +9,7 @@ import tyro
 from reinfer.cli.parsing import parse
 from reinfer.runs.config import nearest, setting, validate
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
+from reinfer.runs.files import require_writable
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -78,6 +79,7 @@ def run(arguments: list[str]) -> int:
     output = Path(options.output or f"{kind}.png")
     if output.suffix[1:] not in FORMATS:
         raise ConfigError(f"output: {str(output)!r} must end in one of {', '.join(FORMATS)}")
+    require_writable(output)
     draw = {
         ProgressOptions: _progress,
         LatentOptions: _latent,
