@@ -70,6 +70,23 @@ def test_a_mistake_is_one_line_and_code_2(typed, words, tmp_path, monkeypatch, c
     assert words in output.err
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(13, "Permission denied", "/closed/manifest.json"), "/closed/manifest.json: Permission denied"),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (OSError("ffmpeg\nfailed"), "ffmpeg failed"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line_and_code_2(error, words, monkeypatch, capsys):
+    def refuse(_):
+        raise error
+
+    monkeypatch.setattr("reinfer.cli.info.run", refuse)
+    assert main(["info", "run"]) == 2
+    assert capsys.readouterr().err == f"reinfer: error: {words}\n"
+
+
 def test_options_are_found_by_their_names():
     assert flags(TrainOptions) == [
         "--preset", "--config", "--runs", "--name", "--checkpoint-interval-s", "--progress", "--no-progress",

@@ -1,6 +1,7 @@
 """Run folders, their manifest, and references."""
 
 import dataclasses
+import errno
 import multiprocessing
 import tomllib
 
@@ -84,6 +85,17 @@ def test_status(tmp_path):
     assert run.status() == "done"
     with pytest.raises(RunError, match="status: 'finished' is not allowed"):
         run.update(status="finished")
+
+
+def test_a_run_that_may_only_be_read_has_its_recorded_status(tmp_path, monkeypatch):
+    run = make(tmp_path)
+
+    # No folder is closed to the superuser, as whom tests may run.
+    def refuse(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("reinfer.runs.files.os.open", refuse)
+    assert run.status() == "running"
 
 
 def _hold(run, ready, release):

@@ -98,14 +98,17 @@ class RunDirectory:
         return unseal(self.path / MANIFEST_FILE, "run", SCHEMA)
 
     def status(self) -> str:
-        """The recorded status; ``interrupted`` if it says running but no process holds the run."""
+        """The recorded status; ``interrupted`` if it says running but no process holds the run.
+
+        In a folder that may only be read, whether a process holds the run cannot be told: the recorded status it is.
+        """
         recorded = self.manifest()["status"]
         if recorded != "running":
             return recorded
         try:
             with self.exclusive():
                 return "interrupted"
-        except RunError:
+        except (RunError, OSError):
             return recorded
 
     def update(self, **changes) -> None:
