@@ -154,6 +154,22 @@ def test_a_bad_training_option_stops_before_anything_is_made(line, tmp_path, cap
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("typed", "setting"),
+    [
+        ("high --strides", "strides"),
+        ("high --hidden", "hidden"),
+        ("toy --preset reference --policy-hidden", "policy_hidden"),
+        ("scratch --preset pearl --hidden", "hidden"),
+        ("scratch --preset pearl --encoder-hidden", "encoder_hidden"),
+        ("scratch --preset melts --hidden", "hidden"),
+    ],
+)
+def test_an_empty_list_is_refused_where_it_makes_no_sense(typed, setting):
+    with pytest.raises(ConfigError, match=rf"{setting}: \(\) is not allowed; it must have at least 1 value"):
+        read_training(typed.split())
+
+
 def test_a_taken_name_is_refused_and_nothing_overwritten(line, tmp_path, capsys):
     assert line("train line --iterations 2 --name a --no-progress") == 0
     before = (tmp_path / "runs/line/a/metrics.csv").read_bytes()

@@ -90,7 +90,7 @@ class MeltsRobotConfig:
     divergence_weight: float = setting(1e-3, "weight of the KL to the prior", low=0.0)
     prior: str = setting("dpmm", "prior over the latent task", choices=("dpmm", "normal"))
     divergence: str = setting("soft", "form of the KL to a mixture", choices=("soft", "hard", "gap", "upper"))
-    hidden: tuple[int, ...] = setting((128, 128), "widths of policy and critics", low=1)
+    hidden: tuple[int, ...] = setting((128, 128), "widths of policy and critics", low=1, fewest=1)
     policy_steps: int = setting(300, "gradient steps of soft actor-critic per episode", low=1)
     policy_batch: int = setting(256, "transitions per step", low=1)
     capacity: int = setting(20, "newest episodes that are kept of each simulation", low=1)

@@ -100,7 +100,7 @@ class MeltsConfig:
     divergence: str = setting("soft", "form of the KL to a mixture", choices=("soft", "hard", "gap", "upper"))
     policy_steps: int = setting(512, "gradient steps of soft actor-critic per epoch", low=1)
     policy_batch: int = setting(256, "transitions per step", low=1)
-    policy_hidden: tuple[int, ...] = setting((300, 300, 300), "widths of policy and critics", low=1)
+    policy_hidden: tuple[int, ...] = setting((300, 300, 300), "widths of policy and critics", low=1, fewest=1)
     policy_learning_rate: float = setting(3e-4, "learning rate of soft actor-critic (Adam)", low=1e-8)
     temperature: float = setting(0.2, "weight of the entropy", low=1e-6)
     discount: float = setting(0.99, "per step", low=0.0, high=1.0)
