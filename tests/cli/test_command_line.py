@@ -134,6 +134,7 @@ def test_a_body_with_a_preset_of_its_own_takes_that_for_the_default():
             "unknown option '--lerning-rate'; did you mean '--learning-rate'? allowed: --preset",
         ),
         ("--learning-rate 3", "learning_rate: 3.0 is not allowed; it must be between 0.0 and 1.0"),
+        ("--seed 99999999999", "seed: 99999999999 is not allowed; it must be between 0 and 4294967295"),
         ("--learning-rate nan", "learning_rate: nan is not allowed; it must be finite"),
         ("--iterations 1.5", "'1.5'; the option is --iterations INT"),
         ("--bad evil", "bad: 'evil' is not allowed; it must be one of metric, state, shape, crash"),
@@ -168,6 +169,13 @@ def test_a_bad_training_option_stops_before_anything_is_made(line, tmp_path, cap
 def test_an_empty_list_is_refused_where_it_makes_no_sense(typed, setting):
     with pytest.raises(ConfigError, match=rf"{setting}: \(\) is not allowed; it must have at least 1 value"):
         read_training(typed.split())
+
+
+@pytest.mark.parametrize("typed", ["toy", "process", "low", "stride", "high", "scratch --preset pearl"])
+def test_no_stage_takes_a_seed_out_of_range(typed):
+    assert read_training([*typed.split(), "--seed", "4294967295"]).config.seed == 2**32 - 1
+    with pytest.raises(ConfigError, match="seed: 4294967296 is not allowed; it must be between 0 and 4294967295"):
+        read_training([*typed.split(), "--seed", "4294967296"])
 
 
 def test_a_taken_name_is_refused_and_nothing_overwritten(line, tmp_path, capsys):

@@ -16,6 +16,9 @@ from pathlib import Path
 
 from reinfer.runs.errors import ConfigError
 
+#: The highest number that a seed may have.
+HIGHEST_SEED = 2**32 - 1
+
 _PLAIN = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
 
 
@@ -28,6 +31,11 @@ def setting(default, help: str, *, low=None, high=None, choices=None, fewest: in
     text = f"{help} ({allowed})" if allowed else help
     metadata = {"help": text, "low": low, "high": high, "choices": choices, "fewest": fewest}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def seed_setting(help: str):
+    """A config field for a seed, by default 0."""
+    return setting(0, help, low=0, high=HIGHEST_SEED)
 
 
 def validate(config):

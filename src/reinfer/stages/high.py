@@ -28,7 +28,7 @@ from reinfer.control.normalisation import Moments, init_moments, normalise, upda
 from reinfer.control.sac import Hyperparameters, SacState, init_sac, update
 from reinfer.control.transitions import Transitions, add_transitions, empty_transitions, sample_transitions
 from reinfer.runs import random, trees
-from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.config import seed_setting, setting, to_dict, validate
 from reinfer.runs.errors import ConfigError, RunError
 from reinfer.simulation.device_batch import batch_on
 from reinfer.stages.parents import load_foundation
@@ -58,7 +58,7 @@ class HighConfig:
         high=MAX_STRIDE,
         fewest=1,
     )
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     robot_steps: int = setting(200_000, "control steps of the robot, judging included", low=1)
     simulations: int | None = setting(
         None,

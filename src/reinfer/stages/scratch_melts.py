@@ -58,7 +58,7 @@ from reinfer.inference.mixture import (
     standard_normal_prior,
 )
 from reinfer.runs import random
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.scratch import PROTOCOL_NAMES, Ground, ScratchStage
 from reinfer.tasks import FAMILIES
@@ -74,7 +74,7 @@ class MeltsRobotConfig:
     algo: str = setting("melts", "melts", choices=("melts",))
     body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
     tasks: str = setting("standard", "benchmark", choices=PROTOCOL_NAMES)
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     robot_steps: int = setting(3_000_000, "control steps of the robot", low=1)
     simulations: int = setting(100, "copies of the body, which take the training tasks in turn", low=1)
     latent: int = setting(4, "latent variables of a task", low=1)

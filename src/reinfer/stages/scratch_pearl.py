@@ -44,7 +44,7 @@ from reinfer.inference.combination import ProductMode
 from reinfer.inference.melts_networks import sample_latent
 from reinfer.inference.mixture.kl import kl_to_standard_normal
 from reinfer.runs import random
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.scratch import PROTOCOL_NAMES, Ground, ScratchStage
 
@@ -56,7 +56,7 @@ class PearlConfig:
     algo: str = setting("pearl", "pearl, or the oracle sac-told", choices=("pearl", "sac-told"))
     body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
     tasks: str = setting("standard", "benchmark", choices=PROTOCOL_NAMES)
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     robot_steps: int = setting(6_000_000, "control steps of the robot", low=1)
     simulations: int = setting(100, "copies of the body, which take the training tasks in turn", low=1)
     trial: int = setting(2, "episodes of a trial, after which everything seen is forgotten", low=1)

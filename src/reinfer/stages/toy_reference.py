@@ -59,7 +59,7 @@ from reinfer.inference.mixture import (
     standard_normal_prior,
 )
 from reinfer.runs import random
-from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.config import seed_setting, setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.tasks import Tasks, reward
 
@@ -77,7 +77,7 @@ SPLIT_SEED = 0
 class MeltsConfig:
     """Everything a run of the published method depends on; one iteration is one epoch."""
 
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     iterations: int = setting(1000, "epochs", low=1)
     train_tasks: int = setting(20, "training tasks per family", low=1)
     held_out_tasks: int = setting(10, "held-out tasks per family", low=1)
