@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -213,6 +214,38 @@ def test_damaged_models_and_changed_configs_are_refused(line, tmp_path, capsys):
     (run / "config.toml").write_text((run / "config.toml").read_text().replace("0.1", "0.2"))
     assert line("resume runs/line/a") == 2
     assert "changed (learning_rate: 0.1 -> 0.2)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("harm", ["damaged", "gone", "another's"])
+def test_the_model_of_a_run_that_is_done_is_verified_and_can_be_mended(line, tmp_path, capsys, harm):
+    line("train line --iterations 4 --name a --no-progress")
+    line("train line --iterations 4 --name b --no-progress --seed 1")
+    model = tmp_path / "runs/line/a/model"
+    whole = {path.name: path.read_bytes() for path in model.iterdir()}
+    if harm == "damaged":
+        (model / "model.safetensors").write_bytes(b"")
+    else:
+        shutil.rmtree(model)
+    if harm == "another's":
+        shutil.copytree(tmp_path / "runs/line/b/model", model)
+    capsys.readouterr()
+    assert line("info runs/line/a") == 2
+    said = capsys.readouterr().err
+    assert "runs/line/a/model" in said and "it is exported again by: reinfer resume runs/line/a" in said
+    assert line("resume runs/line/a --no-progress") == 0
+    assert "nothing to resume" not in capsys.readouterr().out
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == whole
+    assert line("info runs/line/a") == 0
+    assert line("resume runs/line/a") == 0
+    assert "nothing to resume" in capsys.readouterr().out
+
+
+def test_a_run_without_checkpoints_cannot_be_mended(line, tmp_path, capsys):
+    line("train line --iterations 4 --name a --no-progress")
+    shutil.rmtree(tmp_path / "runs/line/a/checkpoints")
+    shutil.rmtree(tmp_path / "runs/line/a/model")
+    assert line("resume runs/line/a") == 2
+    assert "runs/line/a is done, but has no checkpoint any more; start a new run" in capsys.readouterr().err
 
 
 def test_a_run_of_an_unknown_stage_is_refused(line, tmp_path, capsys, monkeypatch):

@@ -10,6 +10,7 @@ import tyro
 from reinfer.cli.parsing import parse
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import MANIFEST_FILE, SHIPPED, RunDirectory, models_in, resolve
+from reinfer.runs.errors import ArtifactError
 from reinfer.runs.models import DESCRIPTION_FILE, load_model
 
 
@@ -49,6 +50,9 @@ def _describe_run(run: RunDirectory) -> dict:
 
     manifest = run.manifest()
     last = checkpoint.latest(run)
+    damage = run.damage() if manifest["status"] == "done" else None
+    if damage:
+        raise ArtifactError(f"{damage}; it is exported again by: reinfer resume {run.path}")
     return {
         "type": "run",
         "path": str(run.path),
