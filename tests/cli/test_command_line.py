@@ -240,6 +240,19 @@ def test_the_model_of_a_run_that_is_done_is_verified_and_can_be_mended(line, tmp
     assert "nothing to resume" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "content", [b"hello\nworld\n", b"iteration,env_steps\n1,\xff\n", b"iteration,env_steps\n1,x\n"]
+)
+@pytest.mark.parametrize("command", ["info", "plot progress"])
+def test_damaged_metrics_are_named(line, tmp_path, capsys, command, content):
+    line("train line --iterations 1 --name a --no-progress")
+    (tmp_path / "runs/line/a/metrics.csv").write_bytes(content)
+    capsys.readouterr()
+    assert line(f"{command} runs/line/a") == 2
+    said = capsys.readouterr().err
+    assert "runs/line/a/metrics.csv is damaged" in said and said.count("\n") == 1
+
+
 def test_a_run_without_checkpoints_cannot_be_mended(line, tmp_path, capsys):
     line("train line --iterations 4 --name a --no-progress")
     shutil.rmtree(tmp_path / "runs/line/a/checkpoints")
