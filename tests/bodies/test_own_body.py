@@ -72,6 +72,7 @@ def test_the_file_is_read_anew_and_ours_do_not_count(tmp_path):
         ),
         (("reset_velocity_noise=0.05", "reset_velocity_noise=-1"), "reset_velocity_noise: -1 is not allowed"),
         (('"""The', 'import no_such_module\n"""The'), "line 1: ModuleNotFoundError: No module named 'no_such"),
+        (('"""The', 'import sys; sys.exit("no licence")\n"""The'), "line 1: SystemExit: no licence"),
         (("BEETLE = ", "BEETLE = = "), "line 6: invalid syntax"),
     ],
 )
@@ -125,6 +126,7 @@ BEETLE = Looking("""
         ),
         ("return own[..., :-1]", r"observation: its shape is \(5, 16\); by observation_size it must be \(5, 17\)"),
         ("return own.no_such", "observations: AttributeError: .*no_such"),
+        ("raise SystemExit(0)", "observations: SystemExit: 0"),
     ],
 )
 def test_observations_are_checked_whoever_writes_them(tmp_path, code, words):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -70,6 +71,23 @@ def test_a_mistake_is_one_line_and_code_2(typed, words, tmp_path, monkeypatch, c
     assert words in output.err
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(13, "Permission denied", "/closed/manifest.json"), "/closed/manifest.json: Permission denied"),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (OSError("ffmpeg\nfailed"), "ffmpeg failed"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line_and_code_2(error, words, monkeypatch, capsys):
+    def refuse(_):
+        raise error
+
+    monkeypatch.setattr("reinfer.cli.info.run", refuse)
+    assert main(["info", "run"]) == 2
+    assert capsys.readouterr().err == f"reinfer: error: {words}\n"
+
+
 def test_options_are_found_by_their_names():
     assert flags(TrainOptions) == [
         "--preset", "--config", "--runs", "--name", "--checkpoint-interval-s", "--progress", "--no-progress",
@@ -117,6 +135,7 @@ def test_a_body_with_a_preset_of_its_own_takes_that_for_the_default():
             "unknown option '--lerning-rate'; did you mean '--learning-rate'? allowed: --preset",
         ),
         ("--learning-rate 3", "learning_rate: 3.0 is not allowed; it must be between 0.0 and 1.0"),
+        ("--seed 99999999999", "seed: 99999999999 is not allowed; it must be between 0 and 4294967295"),
         ("--learning-rate nan", "learning_rate: nan is not allowed; it must be finite"),
         ("--iterations 1.5", "'1.5'; the option is --iterations INT"),
         ("--bad evil", "bad: 'evil' is not allowed; it must be one of metric, state, shape, crash"),
@@ -142,6 +161,29 @@ def test_help_of_a_training_names_its_presets(line, capsys):
     with pytest.raises(SystemExit, match="0"):
         line("train line --help")
     assert "Presets: default, long." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "setting"),
+    [
+        ("high --strides", "strides"),
+        ("high --hidden", "hidden"),
+        ("toy --preset reference --policy-hidden", "policy_hidden"),
+        ("scratch --preset pearl --hidden", "hidden"),
+        ("scratch --preset pearl --encoder-hidden", "encoder_hidden"),
+        ("scratch --preset melts --hidden", "hidden"),
+    ],
+)
+def test_an_empty_list_is_refused_where_it_makes_no_sense(typed, setting):
+    with pytest.raises(ConfigError, match=rf"{setting}: \(\) is not allowed; it must have at least 1 value"):
+        read_training(typed.split())
+
+
+@pytest.mark.parametrize("typed", ["toy", "process", "low", "stride", "high", "scratch --preset pearl"])
+def test_no_stage_takes_a_seed_out_of_range(typed):
+    assert read_training([*typed.split(), "--seed", "4294967295"]).config.seed == 2**32 - 1
+    with pytest.raises(ConfigError, match="seed: 4294967296 is not allowed; it must be between 0 and 4294967295"):
+        read_training([*typed.split(), "--seed", "4294967296"])
 
 
 def test_a_taken_name_is_refused_and_nothing_overwritten(line, tmp_path, capsys):
@@ -179,6 +221,51 @@ def test_damaged_models_and_changed_configs_are_refused(line, tmp_path, capsys):
     (run / "config.toml").write_text((run / "config.toml").read_text().replace("0.1", "0.2"))
     assert line("resume runs/line/a") == 2
     assert "changed (learning_rate: 0.1 -> 0.2)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("harm", ["damaged", "gone", "another's"])
+def test_the_model_of_a_run_that_is_done_is_verified_and_can_be_mended(line, tmp_path, capsys, harm):
+    line("train line --iterations 4 --name a --no-progress")
+    line("train line --iterations 4 --name b --no-progress --seed 1")
+    model = tmp_path / "runs/line/a/model"
+    whole = {path.name: path.read_bytes() for path in model.iterdir()}
+    if harm == "damaged":
+        (model / "model.safetensors").write_bytes(b"")
+    else:
+        shutil.rmtree(model)
+    if harm == "another's":
+        shutil.copytree(tmp_path / "runs/line/b/model", model)
+    capsys.readouterr()
+    assert line("info runs/line/a") == 2
+    said = capsys.readouterr().err
+    assert "runs/line/a/model" in said and "it is exported again by: reinfer resume runs/line/a" in said
+    assert line("resume runs/line/a --no-progress") == 0
+    assert "nothing to resume" not in capsys.readouterr().out
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == whole
+    assert line("info runs/line/a") == 0
+    assert line("resume runs/line/a") == 0
+    assert "nothing to resume" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello\nworld\n", b"iteration,env_steps\n1,\xff\n", b"iteration,env_steps\n1,x\n"]
+)
+@pytest.mark.parametrize("command", ["info", "plot progress"])
+def test_damaged_metrics_are_named(line, tmp_path, capsys, command, content):
+    line("train line --iterations 1 --name a --no-progress")
+    (tmp_path / "runs/line/a/metrics.csv").write_bytes(content)
+    capsys.readouterr()
+    assert line(f"{command} runs/line/a") == 2
+    said = capsys.readouterr().err
+    assert "runs/line/a/metrics.csv is damaged" in said and said.count("\n") == 1
+
+
+def test_a_run_without_checkpoints_cannot_be_mended(line, tmp_path, capsys):
+    line("train line --iterations 4 --name a --no-progress")
+    shutil.rmtree(tmp_path / "runs/line/a/checkpoints")
+    shutil.rmtree(tmp_path / "runs/line/a/model")
+    assert line("resume runs/line/a") == 2
+    assert "runs/line/a is done, but has no checkpoint any more; start a new run" in capsys.readouterr().err
 
 
 def test_a_run_of_an_unknown_stage_is_refused(line, tmp_path, capsys, monkeypatch):

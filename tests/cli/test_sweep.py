@@ -12,7 +12,7 @@ import pytest
 import sweep_launcher
 from line_stage import LineConfig, fingerprint
 
-from reinfer.cli import sweep
+from reinfer.cli import sweep, trials
 from reinfer.cli.main import main
 from reinfer.cli.trials import option
 from reinfer.runs import ray_pool
@@ -195,6 +195,27 @@ def test_another_sweep_in_the_same_folder_and_a_run_of_other_settings_are_refuse
     assert code == 2 and "plain/seed-0 is a run with other settings (iterations: 4 -> 8)" in error
     with hold(RUNS):
         assert "is being written by another process" in typed(*words[:-1], "8")[2]
+
+
+HEAD = "trial,seed,status,score_name,score,seconds,starts,folder,error\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("name,value\na,1\n", "is damaged or foreign: it has no column 'trial'"),
+        (HEAD.replace("score_name,", ""), "is damaged or foreign: it has no column 'score_name'"),
+        (HEAD + "seed-0,0,done,loss,high,1.0,1,runs,\n", "is damaged: 'high' is not a number"),
+        ("\udcff\n", "is damaged: it is not a table of values separated by commas"),
+    ],
+)
+def test_a_damaged_table_is_named(typed, capsys, content, says):
+    trials.open_folder(RUNS, "plain", parse_axes(("seed=0",)), [])
+    (RUNS / "trials.csv").write_bytes(content.encode(errors="surrogateescape"))
+    assert typed("plain", "--over", "seed=0") == (2, "", f"reinfer: error: runs/sweep/trials.csv {says}\n")
+    assert main(["report", "runs/sweep"]) == 2
+    assert capsys.readouterr().err == f"reinfer: error: runs/sweep/trials.csv {says}\n"
+    assert not OneAfterTheOther.started
 
 
 def test_without_gpus_trials_leave_them_alone():

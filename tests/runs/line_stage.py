@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from reinfer.runs import random
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.models import save_model
 
 WIDTH = 3
@@ -32,7 +32,7 @@ def fingerprint(run: Path) -> str:
 class LineConfig:
     """Settings of the diagnostic stage."""
 
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     iterations: int = setting(40, "iterations in all", low=1)
     learning_rate: float = setting(0.1, "step size", low=0.0, high=1.0)
     sync_interval: int = setting(4, "iterations between boundaries", low=1)

@@ -23,7 +23,8 @@ class Settings:
     seed: int = setting(0, "seed", low=0)
     learning_rate: float = setting(1e-3, "step size", low=1e-6, high=1.0)
     body: str = setting("toy", "body", choices=("toy", "ant"))
-    layers: tuple[int, ...] = setting((64, 64), "widths", low=1)
+    layers: tuple[int, ...] = setting((64, 64), "widths", low=1, fewest=1)
+    tags: tuple[str, ...] = setting((), "labels")
     speed_mps: tuple[float, float] = setting((0.3, 3.0), "range")
     encoder: str | None = setting(None, "model")
     flag: bool = setting(False, "flag")
@@ -52,6 +53,7 @@ class Settings:
         ({"layers": [8, 0]}, ("layers", "0", "at least 1")),
         ({"layers": [8, "x"]}, ("layers[1]", "'x'", "an integer")),
         ({"layers": 8}, ("layers", "8", "a list")),
+        ({"layers": []}, ("layers", "()", "at least 1 value")),
         ({"speed_mps": [1.0]}, ("speed_mps", "2 values")),
         ({"speed_mps": [2.0, 1.0]}, ("speed_mps", "must ascend")),
         ({"encoder": 3}, ("encoder", "3", "text or nothing")),
@@ -82,7 +84,8 @@ def test_validate_checks_what_a_constructor_lets_through():
         seed=st.integers(0, 2**31),
         learning_rate=st.floats(1e-6, 1.0),
         body=st.sampled_from(("toy", "ant")),
-        layers=st.lists(st.integers(1, 10**6)).map(tuple),
+        layers=st.lists(st.integers(1, 10**6), min_size=1).map(tuple),
+        tags=st.lists(st.text()).map(tuple),
         encoder=st.none() | st.text(),
         flag=st.booleans(),
         mode=st.sampled_from(("fast", "slow")),

@@ -1,6 +1,7 @@
 """Run folders, their manifest, and references."""
 
 import dataclasses
+import errno
 import multiprocessing
 import tomllib
 
@@ -84,6 +85,32 @@ def test_status(tmp_path):
     assert run.status() == "done"
     with pytest.raises(RunError, match="status: 'finished' is not allowed"):
         run.update(status="finished")
+
+
+def test_a_run_that_may_only_be_read_has_its_recorded_status(tmp_path, monkeypatch):
+    run = make(tmp_path)
+
+    # No folder is closed to the superuser, as whom tests may run.
+    def refuse(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("reinfer.runs.files.os.open", refuse)
+    assert run.status() == "running"
+
+
+def test_damage_to_any_of_the_models_of_a_run_is_told(tmp_path):
+    story = {"kind": "k", "config": {}, "metrics": {}, "provenance": {}}
+    run = make(tmp_path)
+    assert run.damage() == f"{run.model} is gone"
+    for name in ("seed0", "seed1"):
+        save_model(run.model / name, arrays={"w": np.ones(1)}, **story)
+    assert run.damage() is None
+    run.update(status="done", models=run.models())
+    assert run.damage() is None
+    (run.model / "seed1" / "model.json").unlink()
+    assert run.damage() == f"{run.model / 'seed1'} is gone, or is not the model that the run exported"
+    (run.model / "seed0" / "model.safetensors").write_bytes(b"")
+    assert "seed0/model.safetensors is damaged" in run.damage()
 
 
 def _hold(run, ready, release):

@@ -3,7 +3,7 @@
 import pytest
 
 from reinfer.runs.errors import ArtifactError, RunError
-from reinfer.runs.logging import MetricsLog, TimingLog
+from reinfer.runs.logging import MetricsLog, TimingLog, read_times
 
 ROWS = [{"iteration": i, "loss": 1 / (i + 3)} | ({"eval": i * 0.1} if i in (3, 6) else {}) for i in range(8)]
 ROWS[7]["late"] = 1e-300
@@ -51,6 +51,16 @@ def test_missing_and_changed_files_are_named(tmp_path):
 def test_names_that_would_break_the_table_are_refused(tmp_path, name):
     with pytest.raises(RunError, match="metric name"):
         MetricsLog(tmp_path / "m.csv").append({name: 1.0})
+
+
+def test_times_that_cannot_be_read_are_left_out(tmp_path):
+    path = tmp_path / "t.csv"
+    assert read_times(path) == []
+    rows = (b"1,abc,3", b"2,7.500,1.0", b"\xb2,8.000,1.0", b"3,nan,1.0", b"3,8.5", b"\x00\x00\xff")
+    path.write_bytes(b"\n".join((b"iteration,elapsed_s,env_steps_per_s", *rows)))
+    assert read_times(path) == [(2, 7.5, 1.0)]
+    TimingLog(path, 3).close()
+    assert path.read_text().splitlines()[1:] == ["2,7.500,1.0"]
 
 
 def test_timing_keeps_rows_up_to_the_checkpoint_and_counts_on(tmp_path):

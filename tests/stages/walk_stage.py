@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from reinfer.runs import random
-from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.config import seed_setting, setting, to_dict, validate
 from reinfer.runs.models import save_model
 from reinfer.stages.seeds import SeedStage
 
@@ -17,7 +17,7 @@ from reinfer.stages.seeds import SeedStage
 class WalkConfig:
     """Settings of the walk."""
 
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     iterations: int = setting(4, "iterations in all", low=1)
     bad_seed: int = setting(-1, "seed that goes wrong")
     pace: float = setting(1.0, "size of its steps", low=0.0)

@@ -8,6 +8,7 @@ from transfer_doubles import untrained_correction, untrained_low_level, untraine
 from reinfer.bodies import HALF_CHEETAH
 from reinfer.cli import eval_transfer, transfer
 from reinfer.control.commands import COMMAND_KINDS
+from reinfer.evaluation.transfer import Contest
 from reinfer.inference.agent import ToyAgent
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 from reinfer.transfer import RelearnedAgent, load_record
@@ -90,6 +91,25 @@ def test_mistakes_are_named_before_any_work(command, arguments, error, message, 
     with pytest.raises(error, match=message):
         command.run(arguments)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [transfer, eval_transfer])
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_played(command, models, tmp_path, monkeypatch):
+    monkeypatch.setattr(Contest, "play", lambda *_: pytest.fail("it was played"))
+    (tmp_path / "file").write_text("a file")
+    for out in (tmp_path / "file" / "out", "/proc/out"):
+        with pytest.raises(RunError, match=f"{out}.* cannot be (made|written): "):
+            command.run([*models, "--stride", "20", "--out", str(out)])
+
+
+def test_eval_prints_its_results_even_where_they_cannot_be_kept(models, tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(eval_transfer, "keep", full)
+    with pytest.raises(OSError, match="No space left"):
+        eval_transfer.run([*models, "--stride", "20", "--out", str(tmp_path / "out")])
+    assert "half_cheetah, 12 standard tasks" in capsys.readouterr().out
 
 
 def test_tasks_of_all_families(tmp_path, capsys):

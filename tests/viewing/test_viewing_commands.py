@@ -99,6 +99,15 @@ def test_demo_spares_other_folders(tmp_path, capsys):
     assert "holds no report; nothing was overwritten" in fails(capsys, "demo", "--out", str(tmp_path))
 
 
+def test_what_cannot_be_written_is_said_before_anything_is_drawn(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("reinfer.cli.demo.show", lambda *_: pytest.fail("it was shown"))
+    monkeypatch.setattr("reinfer.cli.plot._latent", lambda *_: pytest.fail("it was drawn"))
+    (tmp_path / "file").write_text("a file")
+    assert "report.html cannot be written: " in fails(capsys, "demo", "--out", str(tmp_path / "file" / "out"))
+    said = fails(capsys, "plot", "latent", "shipped:toy/seed0", "--output", str(tmp_path / "file" / "a.png"))
+    assert "a.png cannot be written: " in said
+
+
 def test_report_command(transfer_folder, tmp_path, capsys):
     toy, low, path = tmp_path / "toy.json", tmp_path / "low.json", tmp_path / "out" / "report.html"
     toy.write_text(json.dumps(synthetic_results.toy()))

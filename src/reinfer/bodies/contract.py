@@ -29,7 +29,8 @@ def problems(body: Body) -> list[str]:
     for check in (settings, compiles, actions, map_of_task_space, observations, falls, motion, mirror):
         try:
             found = list(check(body))
-        except Exception as error:  # Code of a user's own: whatever it raises is about the robot, not about us.
+        # Code of a user's own: whatever it raises is about the robot, not about us, and it must not end the program.
+        except (Exception, SystemExit) as error:
             found = [f"{check.__name__.replace('_', ' ')}: {type(error).__name__}: {error}"]
         if found:
             return found

@@ -74,7 +74,8 @@ def _run(path: str, source: bytes) -> dict:
         exec(compile(source, path, "exec"), vars(module))
     except SyntaxError as error:
         raise BodyError(f"{path}, line {error.lineno}: {error.msg}") from error
-    except Exception as error:
+    # A file that leaves by sys.exit would take reinfer with it, without a word.
+    except (Exception, SystemExit) as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
         raise BodyError(f"{path}, line {lines[-1] if lines else '?'}: {type(error).__name__}: {error}") from error
     return vars(module)

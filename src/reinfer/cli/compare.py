@@ -24,7 +24,7 @@ import tyro
 
 from reinfer.cli.parsing import parse
 from reinfer.cli.plot import FORMATS, write
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.directory import SHIPPED
 from reinfer.runs.errors import ConfigError
 
@@ -39,7 +39,7 @@ class CompareOptions:
     low: tuple[str, ...] = setting((), "low levels beneath the toy agents, which play above each of them too")
     high: tuple[str, ...] = setting((), "runs of stage high above toy agents 0, 1, ..., which play too")
     episodes: int = setting(3, "episodes of a trial", low=1)
-    seed: int = setting(0, "of the starts", low=0)
+    seed: int = seed_setting("of the starts")
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
     output: str | None = setting(None, "figure to write: png, svg or pdf")
     json: bool = setting(False, "print one JSON object")

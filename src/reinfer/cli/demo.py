@@ -22,6 +22,7 @@ from reinfer.cli.transfer import (
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import RunError
+from reinfer.runs.files import make_folder, require_writable
 
 #: Commands per kind to judge the low level by; numbers of the tasks shown as videos, and for how long.
 _COMMANDS, _CLIPS, _CLIP_S = 24, (1, 10), 12.0
@@ -62,8 +63,7 @@ def show(options: DemoOptions, folder: Path, console) -> Path:
 
     columns = (SpinnerColumn(), TextColumn("{task.description:<46}"), BarColumn(24), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        contest, contestants, results = _play(options, progress)
-        _make(folder)
+        contest, contestants, results = _play(options, folder, progress)
         keep(contest, results, folder / "transfer")
         parts = _judge_parts(contest, contestants[0].toy, progress)
         parts["models"] = {name: describe_model(resolve(name)) for name in model_references(options)}
@@ -73,10 +73,11 @@ def show(options: DemoOptions, folder: Path, console) -> Path:
     return folder / "report.html"
 
 
-def _play(options: DemoOptions, progress):
-    """The contest with a step of progress per rollout."""
+def _play(options: DemoOptions, folder: Path, progress):
+    """The contest with a step of progress per rollout; ``folder`` is made once all that plays is loaded."""
     task = _begin(progress, "loading the shipped models", total=None)
     contest, contestants = prepare(options)
+    make_folder(folder)
     names = list(contest.agents(contestants[0]))
     progress.update(task, total=len(contestants) * len(names))
     for contestant in contestants:
@@ -197,15 +198,9 @@ def _print_table(evidence, console) -> None:
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise RunError if something else than an older report lies at ``folder``."""
+    """Raise RunError if something else than an older report lies at ``folder``, or it cannot be written to."""
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file; nothing was overwritten: choose --out")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "report.html").is_file():
         raise RunError(f"{folder} already exists and holds no report; nothing was overwritten: choose --out")
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"folder {folder} cannot be made: {error.strerror}") from error
+    require_writable(folder / "report.html")

@@ -5,7 +5,7 @@ import json as json_format
 from dataclasses import dataclass
 
 from reinfer.cli.parsing import parse
-from reinfer.runs.config import nearest, setting, validate
+from reinfer.runs.config import nearest, seed_setting, setting, validate
 from reinfer.runs.errors import ConfigError
 
 #: Subjects of a module each, which is imported once it is asked for.
@@ -20,7 +20,7 @@ class EvalToyOptions:
     """How well a toy agent solves the toy's held-out tasks, and how soon it knows them."""
 
     model: str = setting("shipped:toy/seed0", "run, model folder or shipped:NAME")
-    seed: int = setting(0, "of the starts", low=0)
+    seed: int = seed_setting("of the starts")
     mixture: bool = setting(True, "judge the mixture prior too, which takes longer than all else")
     json: bool = setting(False, "print one JSON object")
 
@@ -32,7 +32,7 @@ class EvalLowOptions:
     body: str = setting("half_cheetah", "robot: a name, or a file of your own that ends in .py")
     model: str | None = setting(None, "run, model folder or shipped:NAME; by default the shipped one of the body")
     timing: str | None = setting(None, "timing of the physics; by default the one it was trained with")
-    seed: int = setting(0, "of the commands and starts", low=0)
+    seed: int = seed_setting("of the commands and starts")
     json: bool = setting(False, "print one JSON object")
 
 

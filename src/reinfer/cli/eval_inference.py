@@ -14,7 +14,7 @@ from reinfer.bodies import ALLOWED, Toy1d, robot, timed
 from reinfer.bodies.shipped import shipped_of
 from reinfer.cli.eval_robustness import shipped_toys
 from reinfer.cli.parsing import parse
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ConfigError
 
@@ -36,7 +36,7 @@ class EvalInferenceOptions:
     toy: tuple[str, ...] = setting((), "toy agents: runs, model folders or shipped:NAME; by default shipped ones")
     low: tuple[str, ...] = setting((), "low-level policies in place of the shipped ones, one per robot")
     seeds: int = setting(2, "of the shipped ones, only so many, from seed 0 on", low=1)
-    seed: int = setting(0, "of the starts and the noise on the toy", low=0)
+    seed: int = seed_setting("of the starts and the noise on the toy")
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
     json: bool = setting(False, "print one JSON object")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from reinfer.bodies import ALLOWED, robot, timed
 from reinfer.bodies.shipped import shipped_of
 from reinfer.cli.parsing import parse
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.directory import resolve
 from reinfer.runs.errors import ConfigError
 from reinfer.transfer.strides import MAX_STRIDE
@@ -32,7 +32,7 @@ class EvalProcessOptions:
     low: tuple[str, ...] = setting((), "low-level policies in place of the shipped ones, one per robot")
     seconds: float = setting(20.0, "length of an episode on a robot", low=1.0)
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
-    seed: int = setting(0, "of goals and starts", low=0)
+    seed: int = seed_setting("of goals and starts")
     json: bool = setting(False, "print one JSON object")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reinfer.cli.parsing import parse
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.directory import SHIPPED, resolve, shipped_models
 from reinfer.runs.errors import ConfigError
 
@@ -21,7 +21,7 @@ class EvalRobustnessOptions:
 
     toy: tuple[str, ...] = setting((), "toy agents: runs, model folders or shipped:NAME; by default all shipped ones")
     seeds: int | None = setting(None, "of the shipped ones, only so many, from seed 0 on", low=1)
-    seed: int = setting(0, "of the starts and the noise", low=0)
+    seed: int = seed_setting("of the starts and the noise")
     json: bool = setting(False, "print one JSON object")
 
 

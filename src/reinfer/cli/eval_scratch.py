@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import tyro
 
 from reinfer.cli.parsing import parse
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class EvalScratchOptions:
     """Runs or model folders of stage scratch: one algorithm, several seeds."""
     episodes: int = setting(3, "episodes of a trial", low=1)
     reuse: int = setting(0, "how many of the shipped toy agents, trained on no robot, to put beside them", low=0)
-    seed: int = setting(0, "of the starts", low=0)
+    seed: int = seed_setting("of the starts")
     threads: int = setting(0, "physics threads; 0 uses every core", low=0)
     json: bool = setting(False, "print one JSON object")
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from reinfer.cli.parsing import parse
 from reinfer.cli.transfer import RULE, TransferOptions, free_folder, keep, prepare, stride_of, strides_of, summary
 from reinfer.runs.config import setting, validate
+from reinfer.runs.files import make_folder
 
 #: Stride policies beside the learned one in an ablation.
 ABLATION = ("1", "5", "10", "20", RULE)
@@ -39,15 +40,20 @@ def run(arguments: list[str]) -> int:
     options = validate(parse(EvalTransferOptions, "reinfer eval transfer", arguments))
     folder = free_folder(options.out) if options.out else None
     contest, contestants = prepare(options)
+    if folder:
+        make_folder(folder)
     own = stride_of(options, contest.body)
     others = [name for name in ABLATION if name != own] if options.ablation else []
     ablation = [strides_of(options, 0, contest, name) for name in others]
     report = contest.compare(contestants, ablation)
     report["command"] = " ".join(["reinfer", "eval", "transfer", *arguments])
-    if folder:
-        keep(contest, report, folder)
     lines = summary(report) + ablation_table(report)
-    print(json_format.dumps(report, indent=2) if options.json else "\n".join(lines))
+    try:
+        if folder:
+            keep(contest, report, folder)
+    finally:
+        # What was played for must not be lost because the disk is full.
+        print(json_format.dumps(report, indent=2) if options.json else "\n".join(lines))
     return 0
 
 

@@ -1,6 +1,5 @@
 """``reinfer info RUN_OR_MODEL``: what it is, how far it got, where it comes from."""
 
-import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,9 @@ import tyro
 from reinfer.cli.parsing import parse
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import MANIFEST_FILE, SHIPPED, RunDirectory, models_in, resolve
+from reinfer.runs.errors import ArtifactError
 from reinfer.runs.models import DESCRIPTION_FILE, load_model
+from reinfer.runs.tables import read_rows, to_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ def _describe_run(run: RunDirectory) -> dict:
 
     manifest = run.manifest()
     last = checkpoint.latest(run)
+    damage = run.damage() if manifest["status"] == "done" else None
+    if damage:
+        raise ArtifactError(f"{damage}; it is exported again by: reinfer resume {run.path}")
     return {
         "type": "run",
         "path": str(run.path),
@@ -78,11 +82,10 @@ def _describe_model(folder: Path) -> dict:
 
 def _last_row(path: Path) -> dict[str, float]:
     """The last whole row of a metrics file that may be growing."""
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:
         return {}
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if None not in row.values()]
-    return {key: float(value) for key, value in rows[-1].items() if value} if rows else {}
+    rows = read_rows(path, ("iteration", "env_steps"))
+    return {key: to_number(path, value) for key, value in rows[-1].items() if value} if rows else {}
 
 
 def _lines(value, indent: str = "") -> list[str]:

@@ -50,6 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader of our output went away (``... | head``); Python must not try to flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        # A disk, a folder or a file that refuses what is asked of it is for the user to mend, wherever it shows.
+        told = str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
+        print(f"reinfer: error: {' '.join(told.split())}", file=sys.stderr)
+        return 2
 
 
 def dispatch(arguments: list[str]) -> int:

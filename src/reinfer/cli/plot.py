@@ -7,8 +7,9 @@ from pathlib import Path
 import tyro
 
 from reinfer.cli.parsing import parse
-from reinfer.runs.config import nearest, setting, validate
+from reinfer.runs.config import nearest, seed_setting, setting, validate
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
+from reinfer.runs.files import require_writable
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -31,7 +32,7 @@ class LatentOptions:
     """Run, model folder or shipped:NAME of a toy agent."""
     records: tuple[str, ...] = setting((), "records of a robot under this agent, drawn on top")
     tasks: int = setting(400, "random toy tasks", low=10, high=5000)
-    seed: int = setting(0, "seed of the tasks", low=0)
+    seed: int = seed_setting("seed of the tasks")
     output: str = setting("latent.png", "file to write")
 
 
@@ -78,6 +79,7 @@ def run(arguments: list[str]) -> int:
     output = Path(options.output or f"{kind}.png")
     if output.suffix[1:] not in FORMATS:
         raise ConfigError(f"output: {str(output)!r} must end in one of {', '.join(FORMATS)}")
+    require_writable(output)
     draw = {
         ProgressOptions: _progress,
         LatentOptions: _latent,

@@ -11,7 +11,10 @@ from reinfer.runs.config import setting, validate
 
 @dataclass(frozen=True, slots=True)
 class ResumeOptions:
-    """Continue a run from its last checkpoint; it ends in the same bytes as if it had never stopped."""
+    """Continue a run from its last checkpoint; it ends in the same bytes as if it had never stopped.
+
+    Of a run that is done, a model that is damaged or gone is exported again.
+    """
 
     run: tyro.conf.Positional[str]
     """Folder of the run."""
@@ -31,7 +34,7 @@ def run(arguments: list[str]) -> int:
     classes, kind = load_stage_of(found)
     config = found.load_config(kind)
     print(f"run: {found.path}", flush=True)
-    if found.status() == "done":
+    if found.status() == "done" and not found.damage():
         print("it is done; nothing to resume")
     else:
         enable_cache()

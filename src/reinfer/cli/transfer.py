@@ -12,7 +12,7 @@ from reinfer.cli.parsing import parse
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve, shipped_models
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
-from reinfer.runs.files import replace_file, to_json
+from reinfer.runs.files import make_folder, replace_file, require_writable, to_json
 from reinfer.tasks import FAMILIES, FAMILY_NAMES
 
 #: Choices of ``--stride`` besides a number.
@@ -66,7 +66,7 @@ def run(arguments: list[str]) -> int:
     options = validate(parse(TransferOptions, "reinfer transfer", arguments))
     folder = free_folder(options.out)
     contest, contestants = prepare(options)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     report = contest.compare(contestants) | {"command": " ".join(["reinfer", "transfer", *arguments])}
     keep(contest, report, folder)
     print("\n".join(summary(report)))
@@ -280,9 +280,10 @@ def _task_line(row: dict) -> str:
 
 
 def free_folder(out: str | None) -> Path:
-    """The folder to write to. Raises RunError if it exists and is not empty."""
+    """The folder to write to. Raises RunError if it exists and is not empty, or cannot be written to."""
     moment = datetime.datetime.now(datetime.UTC)
     folder = Path(out or f"runs/transfer/{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder} already exists and is not empty; nothing was overwritten")
+    require_writable(folder / "transfer.json")
     return folder

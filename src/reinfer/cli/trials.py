@@ -24,7 +24,9 @@ from reinfer.runs.config import differences, to_dict
 from reinfer.runs.directory import MANIFEST_FILE, RunDirectory
 from reinfer.runs.errors import ConfigError, RunError
 from reinfer.runs.files import replace_file
+from reinfer.runs.logging import read_times
 from reinfer.runs.signals import PREEMPTED_EXIT_CODE
+from reinfer.runs.tables import read_rows, to_number
 
 SWEEP_FILE, TABLE_FILE, ERROR_FILE, CONSOLE = "sweep.toml", "trials.csv", "error.txt", "console"
 
@@ -73,6 +75,11 @@ class Row(NamedTuple):
     seconds: float | None = None
     starts: int = 0
     error: str = ""
+
+
+#: Columns of ``trials.csv`` behind the settings; those in the middle are numbers.
+_FIGURES = Row._fields[1:-1]
+_TOLD = ("status", "score_name", *_FIGURES, "folder", "error")
 
 
 def plan(stage: str, axes: tuple[Axis, ...], words: list[str], runs: Path) -> list[Trial]:
@@ -155,12 +162,14 @@ def runs_of(folder: Path) -> list[Path]:
 
 
 def read_table(runs: Path) -> list[dict[str, str]]:
-    """The rows of ``trials.csv``, by column; none if there is no file."""
-    try:
-        text = (runs / TABLE_FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    """The rows of ``trials.csv``, by column; none if there is no file. Raises ArtifactError if it is damaged."""
+    path = runs / TABLE_FILE
+    if not path.exists():
         return []
-    return list(csv.DictReader(io.StringIO(text)))
+    rows = read_rows(path, ("trial", *_TOLD))
+    for figure in (row[name] for row in rows for name in _FIGURES if row[name]):
+        to_number(path, figure)
+    return rows
 
 
 def recorded(runs: Path) -> dict[str, str]:
@@ -205,8 +214,9 @@ def ended(trial: Trial, code: int | None, reason: str, stopping: bool) -> Row:
 
 def row(trial: Trial, status: str, error: str = "") -> Row:
     """A row with what the run folder holds."""
-    seconds = _column(trial.path / "timing.csv", "elapsed_s")
-    score = _column(trial.path / "metrics.csv", trial.score_key) if status == DONE else None
+    times = read_times(trial.path / "timing.csv")
+    seconds = times[-1][1] if times else None
+    score = _score(trial) if status == DONE else None
     starts = len(RunDirectory.open(trial.path).manifest()["sessions"]) if is_claimed(trial.path) else 0
     if status == FAILED and not error:
         error = _last_error(trial, "")
@@ -228,13 +238,13 @@ def _last_error(trial: Trial, otherwise: str) -> str:
     return last.removeprefix("reinfer: error: ")
 
 
-def _column(file: Path, name: str) -> float | None:
-    """The last value in column ``name``."""
+def _score(trial: Trial) -> float | None:
+    """The last that its run noted, if any."""
+    file = trial.path / "metrics.csv"
     if not file.exists():
         return None
-    with open(file, newline="", encoding="utf-8") as lines:
-        values = [found[name] for found in csv.DictReader(lines) if found.get(name)]
-    return float(values[-1]) if values else None
+    values = [found[trial.score_key] for found in read_rows(file) if found.get(trial.score_key)]
+    return to_number(file, values[-1]) if values else None
 
 
 def write_table(runs: Path, rows: dict[str, Row], trials: list[Trial]) -> None:
@@ -242,7 +252,7 @@ def write_table(runs: Path, rows: dict[str, Row], trials: list[Trial]) -> None:
     settings = list(trials[0].settings)
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\n")
-    table.writerow(["trial", *settings, "status", "score_name", *Row._fields[1:-1], "folder", "error"])
+    table.writerow(["trial", *settings, *_TOLD])
     for trial in trials:
         found = rows[trial.name]
         cells = ["" if cell is None else cell for cell in found]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from reinfer.bodies import ALLOWED, robot
 from reinfer.cli.parsing import parse
 from reinfer.cli.transfer import RELEARNED, TOY, TransferOptions, check_models, prepare
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.directory import shipped_models
 from reinfer.runs.errors import ConfigError
 
@@ -37,7 +37,7 @@ class ViewOptions:
     stride_model: str | None = setting(None, "learned stride in place of the shipped one")
     high: str | None = setting(None, "relearned high level, which the page then offers too")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
-    seed: int = setting(0, "of the starts", low=0)
+    seed: int = seed_setting("of the starts")
     host: str = setting("127.0.0.1", "address to listen at; by default only this machine can see the page")
     port: int = setting(8080, "port to listen at; 0 takes any that is free", low=0, high=65535)
 

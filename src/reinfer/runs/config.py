@@ -16,14 +16,26 @@ from pathlib import Path
 
 from reinfer.runs.errors import ConfigError
 
+#: The highest number that a seed may have.
+HIGHEST_SEED = 2**32 - 1
+
 _PLAIN = {bool: "true or false", int: "an integer", float: "a number", str: "text"}
 
 
-def setting(default, help: str, *, low=None, high=None, choices=None):
-    """A config field: its default, a help sentence and the values it allows (inclusive bounds or a list)."""
+def setting(default, help: str, *, low=None, high=None, choices=None, fewest: int = 0):
+    """A config field: its default, a help sentence and the values it allows (inclusive bounds or a list).
+
+    Of a tuple, these are allowed for each of its values, of which there must be at least ``fewest``.
+    """
     allowed = _allowed(low, high, choices)
     text = f"{help} ({allowed})" if allowed else help
-    return dataclasses.field(default=default, metadata={"help": text, "low": low, "high": high, "choices": choices})
+    metadata = {"help": text, "low": low, "high": high, "choices": choices, "fewest": fewest}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def seed_setting(help: str):
+    """A config field for a seed, by default 0."""
+    return setting(0, help, low=0, high=HIGHEST_SEED)
 
 
 def validate(config):
@@ -164,6 +176,10 @@ def _check(config, prefix: str) -> None:
             _check(value, f"{name}.")
             continue
         low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
+        fewest = field.metadata.get("fewest", 0)
+        if isinstance(value, tuple) and len(value) < fewest:
+            values = "value" if fewest == 1 else "values"
+            raise ConfigError(f"{name}: {value!r} is not allowed; it must have at least {fewest} {values}")
         for item in value if isinstance(value, tuple) else (value,):
             outside = choices is not None and item not in choices
             if isinstance(item, int | float) and not isinstance(item, bool):

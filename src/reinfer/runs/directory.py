@@ -1,7 +1,7 @@
 """Run folders and references to what they hold.
 
 RUNS/<stage>/<name>/
-  manifest.json    sealed: stage, status, config, parents; argv, code, versions, machine per start
+  manifest.json    sealed: stage, status, config, parents, hashes of models; argv, code, versions, machine per start
   config.toml      the resolved config, for people and for ``--config``
   metrics.csv      deterministic columns; timing.csv: wall-clock columns
   log.txt          events; error.txt: the traceback, if the run failed
@@ -20,7 +20,7 @@ from reinfer.runs import provenance
 from reinfer.runs.config import differences, digest, from_dict, load, nearest, to_dict
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
 from reinfer.runs.files import commit_folder, hold, replace_file, seal, stage_folder, unseal, write_durably
-from reinfer.runs.models import DESCRIPTION_FILE
+from reinfer.runs.models import DESCRIPTION_FILE, load_model
 
 SCHEMA = 1
 STATUSES = ("running", "done", "failed", "preempted")
@@ -98,15 +98,38 @@ class RunDirectory:
         return unseal(self.path / MANIFEST_FILE, "run", SCHEMA)
 
     def status(self) -> str:
-        """The recorded status; ``interrupted`` if it says running but no process holds the run."""
+        """The recorded status; ``interrupted`` if it says running but no process holds the run.
+
+        In a folder that may only be read, whether a process holds the run cannot be told: the recorded status it is.
+        """
         recorded = self.manifest()["status"]
         if recorded != "running":
             return recorded
         try:
             with self.exclusive():
                 return "interrupted"
-        except RunError:
+        except (RunError, OSError):
             return recorded
+
+    def models(self) -> dict[str, str]:
+        """SHA-256 of the models there are, by their folders in that of the model (``.`` of one that has it to itself).
+
+        Raises ArtifactError on a damaged one.
+        """
+        return {str(path.relative_to(self.model)): load_model(path).sha256 for path in models_in(self.model)}
+
+    def damage(self) -> str | None:
+        """What is wrong with the models of this run, which is done; None if they are those that it exported."""
+        try:
+            found = self.models()
+        except ArtifactError as error:
+            return str(error)
+        exported = self.manifest().get("models")
+        if exported is None:
+            # Of a run from before this was noted, no more can be told.
+            return None if found else f"{self.model} is gone"
+        other = [name for name, sha256 in exported.items() if found.get(name) != sha256]
+        return f"{self.model / other[0]} is gone, or is not the model that the run exported" if other else None
 
     def update(self, **changes) -> None:
         """Replace entries of the manifest, e.g. ``status``, at once."""

@@ -61,6 +61,14 @@ def require_writable(path: Path) -> None:
         raise RunError(f"{path} cannot be written: {folder} may not be written to")
 
 
+def make_folder(folder: Path) -> None:
+    """Make ``folder``, and those above it, if it is not there. Raises RunError if it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"folder {folder} cannot be made: {error.strerror}") from error
+
+
 def stage_folder(path: Path) -> Path:
     """A new hidden folder beside ``path`` (same file system), to fill and give to ``commit_folder``."""
     staged = path.with_name(f".{path.name}.partial")

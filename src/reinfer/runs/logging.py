@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import logging
+import math
 import os
 import sys
 import time
@@ -102,19 +103,33 @@ class MetricsLog:
         return kept
 
 
+def read_times(path: Path) -> list[tuple[int, float, float]]:
+    """The rows of the ``timing.csv`` at ``path``, none if there is no file: iteration, seconds, steps per second.
+
+    Nothing that is learned depends on them, so that rows that cannot be read are left out and no reason to stop.
+    """
+    rows = []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[1:] if path.exists() else []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            iteration, elapsed_s, steps_per_s = line.split(",")
+            rows.append((int(iteration), float(elapsed_s), float(steps_per_s)))
+    return [row for row in rows if math.isfinite(row[1])]
+
+
+def _timing_line(iteration: int, elapsed_s: float, steps_per_s: float) -> str:
+    return f"{iteration},{elapsed_s:.3f},{steps_per_s:.1f}\n"
+
+
 class TimingLog:
     """``timing.csv``: iteration, training seconds so far over all sessions, environment steps per second."""
 
     def __init__(self, path: Path, iteration: int):
         """Keep the rows up to ``iteration``, drop later ones; seconds count on from the last kept row."""
-        kept = []
-        if iteration and path.exists():
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines()[1:]:
-                cells = line.split(",")
-                if len(cells) == 3 and cells[0].isdigit() and int(cells[0]) <= iteration:
-                    kept.append(line)
-        replace_file(path, "".join(f"{line}\n" for line in ("iteration,elapsed_s,env_steps_per_s", *kept)).encode())
-        self._before_s = float(kept[-1].split(",")[1]) if kept else 0.0
+        kept = [row for row in read_times(path) if row[0] <= iteration]
+        lines = ["iteration,elapsed_s,env_steps_per_s\n", *(_timing_line(*row) for row in kept)]
+        replace_file(path, "".join(lines).encode())
+        self._before_s = kept[-1][1] if kept else 0.0
         self._started_at = self._last_at = self._flushed_at = time.monotonic()
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - open for the life of the run
 
@@ -122,7 +137,7 @@ class TimingLog:
         """Note that ``iteration``, of ``steps`` environment steps, ends now."""
         now = time.monotonic()
         elapsed = self._before_s + now - self._started_at
-        self._file.write(f"{iteration},{elapsed:.3f},{steps / max(now - self._last_at, 1e-9):.1f}\n")
+        self._file.write(_timing_line(iteration, elapsed, steps / max(now - self._last_at, 1e-9)))
         self._last_at = now
         if now - self._flushed_at > _FLUSH_INTERVAL_S:
             self.flush()

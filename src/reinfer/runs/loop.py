@@ -38,21 +38,29 @@ def fit(
     """Run ``stage`` to its end in the folder of ``run``, export its model, and return the final state.
 
     With ``resume`` it continues from the last whole checkpoint (or from the start if none was written), and
-    ends in the same bytes of ``metrics.csv``, weights and model as if it had never stopped.
+    ends in the same bytes of ``metrics.csv``, weights and model as if it had never stopped. Of a run that is done but
+    whose model is damaged or gone, it exports that again.
 
     Raises:
         RunError: the run has another config, is held by another process, or was started before and ``resume``
             is False.
-        ArtifactError: every checkpoint is damaged, or a parent is not the one the run was started with.
+        ArtifactError: every checkpoint is damaged, or gone of a run that is done, or a parent is not the one the run
+            was started with.
         NonFiniteError: a metric or a state leaf is NaN or infinite; the last checkpoint is untouched.
         Preempted: a stop signal came and the state was saved; uncaught, the program exits with code 75.
     """
     _check_stage(stage, run)
     with run.exclusive(), log_to(run.path / "log.txt"), watch() as stop:
         start = _starting_point(stage, run, resume)
-        if resume and run.manifest()["status"] == "done" and start.iteration == stage.iterations:
-            _log.info("already done")
-            return checkpoint.restore(start, stage.init())
+        if resume and run.manifest()["status"] == "done":
+            if start is None:
+                raise ArtifactError(f"{run.path} is done, but has no checkpoint any more; start a new run")
+            damage = run.damage()
+            if start.iteration == stage.iterations and not damage:
+                _log.info("already done")
+                return checkpoint.restore(start, stage.init())
+            if damage:
+                _log.warning("%s; it is exported again", damage)
         _open_session(run, resume, start)
         try:
             state = _train(stage, run, start, stop, progress, checkpoint_interval_s)
@@ -67,7 +75,7 @@ def fit(
             run.update(status="failed")
             _log.info("failed: %s", error)
             raise
-        run.update(status="done")
+        run.update(status="done", models=run.models())
         _log.info("done after %d iterations", stage.iterations)
         return state
 

@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from reinfer.runs.config import HIGHEST_SEED
 from reinfer.runs.errors import ConfigError
-
-_SEED_LIMIT = 2**32
 
 
 def key(seed: int, stream: str, iteration: int = 0) -> jax.Array:
@@ -69,5 +68,5 @@ def _shape(size) -> tuple[int, ...]:
 
 def check_seed(seed) -> None:
     """Raise ConfigError if the number ``seed`` is not between 0 and 2^32 - 1; one that is traced is not looked at."""
-    if isinstance(seed, int) and not 0 <= seed < _SEED_LIMIT:
-        raise ConfigError(f"seed: {seed} is not allowed; it must be between 0 and {_SEED_LIMIT - 1}")
+    if isinstance(seed, int) and not 0 <= seed <= HIGHEST_SEED:
+        raise ConfigError(f"seed: {seed} is not allowed; it must be between 0 and {HIGHEST_SEED}")

@@ -28,7 +28,7 @@ from reinfer.control.normalisation import Moments, init_moments, normalise, upda
 from reinfer.control.sac import Hyperparameters, SacState, init_sac, update
 from reinfer.control.transitions import Transitions, add_transitions, empty_transitions, sample_transitions
 from reinfer.runs import random, trees
-from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.config import seed_setting, setting, to_dict, validate
 from reinfer.runs.errors import ConfigError, RunError
 from reinfer.simulation.device_batch import batch_on
 from reinfer.stages.parents import load_foundation
@@ -52,9 +52,13 @@ class HighConfig:
     low: str | None = setting(None, "low-level policy: a run, a model folder or shipped:NAME; None: shipped:BODY/low")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
     strides: tuple[int, ...] = setting(
-        (1, 2, 5), "strides that simulations take in turn, so that what is learned serves all", low=1, high=MAX_STRIDE
+        (1, 2, 5),
+        "strides that simulations take in turn, so that what is learned serves all",
+        low=1,
+        high=MAX_STRIDE,
+        fewest=1,
     )
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     robot_steps: int = setting(200_000, "control steps of the robot, judging included", low=1)
     simulations: int | None = setting(
         None,
@@ -65,7 +69,7 @@ class HighConfig:
     judging: int = setting(4, "last episodes, in which the correction is judged against the toy's policy", low=1)
     exploration: float = setting(0.3, "standard deviation that the policy starts from and tends to", low=0.01, high=1.0)
     noise_s: float = setting(0.5, "time in which exploration noise forgets, simulated seconds", low=0.0)
-    hidden: tuple[int, ...] = setting((128, 128), "widths of policy and critics", low=1)
+    hidden: tuple[int, ...] = setting((128, 128), "widths of policy and critics", low=1, fewest=1)
     temperature: float = setting(1e-3, "weight of the entropy at the start; tuned to the exploration", low=1e-8)
     horizon_s: float = setting(1.64, "time in which the weight of a reward falls to 1/e, simulated seconds", low=0.01)
     learning_rate: float = setting(5e-4, "of critics and temperature (Adam)", low=1e-8)

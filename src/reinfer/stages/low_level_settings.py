@@ -6,7 +6,7 @@ from reinfer.bodies import ALLOWED
 from reinfer.control.commands import COMMAND_KINDS
 from reinfer.control.curriculum import PUSH_HZ
 from reinfer.control.demands import YOUNG_S
-from reinfer.runs.config import setting
+from reinfer.runs.config import seed_setting, setting
 
 #: Copies of the body that keep a device busy, unless a run says how many.
 SIMULATIONS = {"cpu": 256, "gpu": 4096}
@@ -28,7 +28,7 @@ class LowLevelConfig:
     start: str | None = setting(
         None, "low-level policy to go on from: a run, a model folder or shipped:NAME; None: from nothing"
     )
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     iterations: int = setting(1000, "updates in all", low=1)
     simulations: int | None = setting(
         None, "copies of the body stepped at once; None: 256 on the cpu, 4096 on a gpu", low=1

@@ -35,7 +35,7 @@ from reinfer.inference.process_networks import (
 )
 from reinfer.runs import random
 from reinfer.runs.compilation import TrainingProgram
-from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.config import seed_setting, setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.process_contexts import (
     WALK_STEPS,
@@ -59,7 +59,7 @@ _LINE_TASKS = 2048
 class ProcessConfig:
     """Everything a run of this stage depends on."""
 
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     prior: str = setting(
         "context", "prior of the latent: what the context alone says (Neural Process), or N(0, I)", choices=PRIORS
     )

@@ -58,7 +58,7 @@ from reinfer.inference.mixture import (
     standard_normal_prior,
 )
 from reinfer.runs import random
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.stages.scratch import PROTOCOL_NAMES, Ground, ScratchStage
 from reinfer.tasks import FAMILIES
 
@@ -73,7 +73,7 @@ class MeltsRobotConfig:
     algo: str = setting("melts", "melts", choices=("melts",))
     body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
     tasks: str = setting("standard", "benchmark", choices=PROTOCOL_NAMES)
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     robot_steps: int = setting(3_000_000, "control steps of the robot", low=1)
     simulations: int = setting(100, "copies of the body, which take the training tasks in turn", low=1)
     latent: int = setting(4, "latent variables of a task", low=1)
@@ -89,7 +89,7 @@ class MeltsRobotConfig:
     divergence_weight: float = setting(1e-3, "weight of the KL to the prior", low=0.0)
     prior: str = setting("dpmm", "prior over the latent task", choices=("dpmm", "normal"))
     divergence: str = setting("soft", "form of the KL to a mixture", choices=("soft", "hard", "gap", "upper"))
-    hidden: tuple[int, ...] = setting((128, 128), "widths of policy and critics", low=1)
+    hidden: tuple[int, ...] = setting((128, 128), "widths of policy and critics", low=1, fewest=1)
     policy_steps: int = setting(300, "gradient steps of soft actor-critic per episode", low=1)
     policy_batch: int = setting(256, "transitions per step", low=1)
     capacity: int = setting(20, "newest episodes that are kept of each simulation", low=1)

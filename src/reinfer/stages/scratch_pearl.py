@@ -44,7 +44,7 @@ from reinfer.inference.combination import ProductMode
 from reinfer.inference.melts_networks import sample_latent
 from reinfer.inference.mixture.kl import kl_to_standard_normal
 from reinfer.runs import random
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.scratch import PROTOCOL_NAMES, Ground, ScratchStage
 
@@ -60,16 +60,16 @@ class PearlConfig:
     )
     body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
     tasks: str = setting("standard", "benchmark", choices=PROTOCOL_NAMES)
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     robot_steps: int = setting(6_000_000, "control steps of the robot", low=1)
     simulations: int = setting(100, "copies of the body, which take the training tasks in turn", low=1)
     trial: int = setting(2, "episodes of a trial, after which everything seen is forgotten", low=1)
     warm_up: int = setting(1, "first episodes with random actions", low=1)
     latent: int = setting(5, "latent variables of a task", low=1)
-    encoder_hidden: tuple[int, ...] = setting((96, 96), "widths of the encoder", low=1)
+    encoder_hidden: tuple[int, ...] = setting((96, 96), "widths of the encoder", low=1, fewest=1)
     context: int = setting(64, "transitions of a context in training", low=1)
     divergence_weight: float = setting(0.05, "beta, weight of the KL to the prior", low=0.0)
-    hidden: tuple[int, ...] = setting((128, 128), "widths of policy and critics", low=1)
+    hidden: tuple[int, ...] = setting((128, 128), "widths of policy and critics", low=1, fewest=1)
     tasks_per_step: int = setting(16, "simulations whose data a gradient step sees", low=1)
     batch: int = setting(512, "transitions of a gradient step; a multiple of tasks_per_step", low=1)
     updates: int = setting(400, "gradient steps per episode", low=1)

@@ -18,7 +18,7 @@ from reinfer.control.recurrent_ppo import Percept, Trials, init_recurrent, updat
 from reinfer.inference.adaptive.agent import ScratchAgent
 from reinfer.inference.adaptive.rl2 import Rl2Agent, perceive, rl2_begin, rl2_begin_episode, rl2_mean, rl2_observe
 from reinfer.runs import random
-from reinfer.runs.config import setting, validate
+from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.stages.scratch import PROTOCOL_NAMES, Ground, ScratchStage
 
@@ -30,7 +30,7 @@ class Rl2Config:
     algo: str = setting("rl2", "rl2", choices=("rl2",))
     body: str = setting("half_cheetah", f"robot that learns: {ALLOWED}")
     tasks: str = setting("standard", "benchmark", choices=PROTOCOL_NAMES)
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     robot_steps: int = setting(8_000_000, "control steps of the robot", low=1)
     simulations: int = setting(100, "copies of the body, which take the training tasks in turn", low=1)
     trial: int = setting(2, "episodes of a trial, after which everything seen is forgotten", low=1)

@@ -17,7 +17,7 @@ import numpy as np
 
 from reinfer.bodies import ALLOWED
 from reinfer.runs import random, trees
-from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.config import seed_setting, setting, to_dict, validate
 from reinfer.runs.errors import RunError
 from reinfer.simulation.device_batch import batch_on
 from reinfer.stages.parents import load_foundation
@@ -58,7 +58,7 @@ class StrideConfig:
     toy: str = setting("shipped:toy/seed0", "toy agent: a run, a model folder or shipped:NAME")
     low: str | None = setting(None, "low-level policy: a run, a model folder or shipped:NAME; None: shipped:BODY/low")
     toy_steps: int = setting(6, "toy steps ahead that a sub-goal lies", low=1, high=20)
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     iterations: int = setting(14, "episodes of all simulations", low=1)
     simulations: int = setting(64, "copies of the body stepped at once", low=len(NODES))
     episode_s: float = setting(12.0, "length of an episode, simulated seconds", low=0.1)

@@ -59,7 +59,7 @@ from reinfer.inference.mixture import (
     standard_normal_prior,
 )
 from reinfer.runs import random
-from reinfer.runs.config import setting, to_dict, validate
+from reinfer.runs.config import seed_setting, setting, to_dict, validate
 from reinfer.runs.errors import ConfigError
 from reinfer.tasks import Tasks, reward
 
@@ -77,7 +77,7 @@ SPLIT_SEED = 0
 class MeltsConfig:
     """Everything a run of the published method depends on; one iteration is one epoch."""
 
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     iterations: int = setting(1000, "epochs", low=1)
     train_tasks: int = setting(20, "training tasks per family", low=1)
     held_out_tasks: int = setting(10, "held-out tasks per family", low=1)
@@ -100,7 +100,7 @@ class MeltsConfig:
     divergence: str = setting("soft", "form of the KL to a mixture", choices=("soft", "hard", "gap", "upper"))
     policy_steps: int = setting(512, "gradient steps of soft actor-critic per epoch", low=1)
     policy_batch: int = setting(256, "transitions per step", low=1)
-    policy_hidden: tuple[int, ...] = setting((300, 300, 300), "widths of policy and critics", low=1)
+    policy_hidden: tuple[int, ...] = setting((300, 300, 300), "widths of policy and critics", low=1, fewest=1)
     policy_learning_rate: float = setting(3e-4, "learning rate of soft actor-critic (Adam)", low=1e-8)
     temperature: float = setting(0.2, "weight of the entropy", low=1e-6)
     discount: float = setting(0.99, "per step", low=0.0, high=1.0)

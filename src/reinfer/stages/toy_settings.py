@@ -6,7 +6,7 @@ from reinfer.bodies import TOYS, Toy1d
 from reinfer.inference.context import WINDOW
 from reinfer.inference.encoder import ENCODERS, MODES
 from reinfer.inference.mixture import PRIORS, MixtureConfig
-from reinfer.runs.config import setting
+from reinfer.runs.config import seed_setting, setting
 from reinfer.stages.toy_contexts import DIRECTIONS
 
 
@@ -15,7 +15,7 @@ class ToyConfig:
     """Everything a run of the default toy stage depends on."""
 
     body: str = setting(Toy1d.name, "toy that is learned on", choices=tuple(TOYS))
-    seed: int = setting(0, "seed of all randomness", low=0)
+    seed: int = seed_setting("seed of all randomness")
     directions: str = setting("both", "directions of the training tasks; forward: half of them", choices=DIRECTIONS)
     encoder: str = setting("gru", "make of the task encoder", choices=tuple(ENCODERS))
     context_mode: str = setting(

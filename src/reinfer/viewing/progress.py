@@ -1,12 +1,12 @@
 """Progress curves: metrics of one or several runs against environment steps."""
 
-import csv
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from reinfer.runs.errors import ArtifactError, ConfigError
+from reinfer.runs.tables import read_rows, to_number
 from reinfer.viewing.series import moving_average
 from reinfer.viewing.style import SERIES, SOFT_INK, new_figure, style
 
@@ -35,17 +35,10 @@ def read_progress(run, label: str | None = None) -> Progress:
     path = path / METRICS_FILE if path.is_dir() else path
     if not path.is_file():
         raise ArtifactError(f"no metrics at {path}: a run folder with a {METRICS_FILE} is needed")
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        names = reader.fieldnames or []
-        # A row that is being written has no value for its last columns.
-        rows = [row for row in reader if None not in row.values()]
-    if STEPS not in names or not rows:
-        raise ArtifactError(f"{path} holds no metrics: it has {len(rows)} rows and columns {', '.join(names)}")
-    try:
-        columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
-    except ValueError as error:
-        raise ArtifactError(f"{path} is damaged: {error}") from error
+    rows = read_rows(path, (STEPS,))
+    if not rows:
+        raise ArtifactError(f"{path} holds no metrics: it has 0 rows")
+    columns = {name: np.array([to_number(path, row[name] or "nan") for row in rows]) for name in rows[0]}
     metrics = {name: column for name, column in columns.items() if name not in _NOT_METRICS}
     return Progress(label or path.absolute().parent.name, columns[STEPS], metrics)
 
