@@ -250,15 +250,11 @@ def stride_verdict(name: str) -> str:
     low, high = learned["interval"]
     other = found[best]
     apart = 100 * (learned["mean"] / other["mean"] - 1)
+    said = f"{abs(apart):.1f} % {'less' if apart < 0 else 'more'} than that of stride {best}, the best of the others"
     if low <= other["interval"][1] and other["interval"][0] <= high:
-        verdict = "no different: their intervals overlap. Looking more often costs nothing on this body"
-    else:
-        verdict = f"{'better' if apart < 0 else 'worse'}: their intervals do not overlap"
-    return (
-        f"By integrated error the learned stride is {apart:+.1f} % from stride {best}, the best of the others, and so"
-        f" {verdict}. It must find that out: other strides cost up to"
-        f" {100 * (max(part['mean'] for part in found.values()) / other['mean'] - 1):.0f} % more."
-    )
+        said += ": no difference, since their intervals overlap"
+    most = 100 * (max(part["mean"] for part in found.values()) / other["mean"] - 1)
+    return f"The integrated error of the learned stride is {said}. The worst of the others costs {most:.0f} % more."
 
 
 def change_rows(name: str) -> list[str]:
