@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
+from reinfer.cli.records import CONTEST_KEYS, load_contest, load_json, load_records
 from reinfer.cli.sources import Sources, Team, refuse, refuse_others, teams
 from reinfer.runs.errors import ArtifactError
 
@@ -29,14 +29,8 @@ def records_of(sources: Sources, body: str | None = None) -> list:
         body: as for ``teams``; of kept records likewise.
     Raises ArtifactError if there is nothing to draw, ConfigError if there is what would not be drawn.
     """
-    from reinfer.transfer.record import load_record
-
     refuse(sources.results, NO_RECORDS)
-    paths = list(sources.records)
-    for folder in sources.contests:
-        paths += find_records(folder, load_contest(folder))
-    records = [load_record(path) for path in paths]
-    records = [record._replace(body=body) for record in records] if body else records
+    records = load_records([*sources.records, *sources.contests], body)
     if records:
         refuse(sources.named, NOT_BOTH)
         return records

@@ -160,7 +160,7 @@ def _latent(options: LatentOptions):
     from reinfer.viewing.latent import latent_figure
 
     agent = ToyAgent.load(resolve(options.model))
-    records = load_records(options.records) if options.records else []
+    records = load_records(options.records)
     return latent_figure(**on_latent_map(agent, records, options.seed, options.tasks))
 
 

@@ -31,7 +31,7 @@ def load_records(references, body: str | None = None) -> list:
 
     Args:
         body: where the body file of a robot of one's own lies now, if not where the records say.
-    Raises ArtifactError on what is missing, foreign or damaged, or if nothing is named.
+    Raises ArtifactError on what is missing, foreign or damaged.
     """
     from reinfer.transfer.record import load_record
 
@@ -41,8 +41,6 @@ def load_records(references, body: str | None = None) -> list:
             paths += find_records(reference, load_contest(reference))
         else:
             paths.append(reference)
-    if not paths:
-        raise ArtifactError("no records are named; record files or folders of `reinfer transfer` are needed")
     records = [load_record(path) for path in paths]
     return [record._replace(body=body) for record in records] if body else records
 

@@ -11,7 +11,7 @@ import tyro
 
 from reinfer.cli.parsing import parse
 from reinfer.cli.playing import Cast, compete, load
-from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
+from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json, load_records
 from reinfer.cli.sources import TOY_AGENT, Sources, refuse, robots_of, sort, teams
 from reinfer.cli.trials import read_table
 from reinfer.runs.config import setting, validate
@@ -157,7 +157,6 @@ def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
 
 def _kept_contests(options: ReportOptions, found: dict) -> dict:
     """``Evidence`` by robot of the contests that were kept."""
-    from reinfer.transfer.record import load_record
     from reinfer.viewing.reporting import Evidence
 
     robots = {}
@@ -170,9 +169,7 @@ def _kept_contests(options: ReportOptions, found: dict) -> dict:
         if body in robots:
             kind = "contests on held-out tasks" if heldout else "contests"
             raise ConfigError(f"{robots[body].source} and {source} are both {kind} on {body}; a report has one")
-        records = [load_record(path) for path in paths]
-        records = [record._replace(body=options.body) for record in records] if options.body else records
-        robots[body] = Evidence("", body, contest, records=records, source=source)
+        robots[body] = Evidence("", body, contest, records=load_records(paths, options.body), source=source)
     return robots
 
 
