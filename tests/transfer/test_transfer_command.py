@@ -34,6 +34,8 @@ def test_transfer_keeps_records_and_prints_a_table(models, tmp_path, capsys):
     records = {path.stem: load_record(path) for path in out.glob("*.safetensors")}
     assert set(records) == {f"{agent}_stride_20_seed0" for agent in ("toy", "oracle", "random", "zero")}
     assert records["toy_stride_20_seed0"].task_state.shape == (481, 12, 6)
+    assert {record.toy_sha256 for record in records.values()} == {ToyAgent.load(models[1]).sha256, ""}
+    assert records["toy_stride_20_seed0"].toy_sha256, "whose latents are on record"
     with pytest.raises(RunError, match="already exists"):
         transfer.run([*models, "--stride", "20", "--out", str(out)])
 

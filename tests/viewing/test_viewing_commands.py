@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import synthetic_results
 from synthetic_rollouts import rollout
@@ -10,11 +11,14 @@ from reinfer.bodies import robot
 from reinfer.cli.demo import DemoOptions, model_references
 from reinfer.cli.main import main
 from reinfer.cli.playing import options_of
+from reinfer.cli.records import load_records_of
 from reinfer.cli.sources import Team, sort, teams
 from reinfer.evaluation.contest import standard_tasks
 from reinfer.evaluation.transfer import Contest
-from reinfer.runs.directory import RunDirectory
+from reinfer.inference.agent import ToyAgent
+from reinfer.runs.directory import RunDirectory, resolve
 from reinfer.stages.toy import ToyConfig
+from reinfer.transfer.record import save_record
 
 
 def fails(capsys, *arguments):
@@ -31,6 +35,29 @@ def test_plots_of_records(transfer_folder, tmp_path, capsys):
         assert main(["plot", kind, str(transfer_folder), "--output", str(path)]) == 0
         assert path.read_text().lstrip().startswith("<?xml")
     assert f"figure: {path}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"toy_sha256": "0123" * 16}, "is of the toy agent of SHA-256 0123012301230123; allowed: those of shipped:toy"),
+        ({"latent": np.ones((6, 12, 3))}, "has 3 latent dimensions and 4 families; allowed: those of shipped:toy2d/"),
+        ({"latent": np.ones((6, 12, 8))}, "has 8 latent dimensions and 4 families; allowed: those of shipped:toy2d/"),
+        ({"latent": np.zeros((6, 12, 1))}, "is of an agent without latents; allowed: those of shipped:toy2d/seed0"),
+    ],
+)
+def test_a_latent_map_is_of_records_of_its_own_agent(changes, said, tmp_path, capsys):
+    path = tmp_path / "record.safetensors"
+    save_record(path, rollout(steps=6)._replace(**changes))
+    words = ["--records", str(path), "--output", str(tmp_path / "map.png")]
+    assert f"records: {path} {said}" in fails(capsys, "plot", "latent", "shipped:toy2d/seed0", *words)
+
+
+def test_records_of_the_very_agent_are_on_its_latent_map(tmp_path):
+    agent, path = ToyAgent.load(resolve("shipped:toy/seed0")), tmp_path / "record.safetensors"
+    for digest in (agent.sha256, ""):
+        save_record(path, rollout(steps=6)._replace(toy_sha256=digest, latent=np.ones((6, 12, 8))))
+        assert [record.toy_sha256 for record in load_records_of(agent, "shipped:toy/seed0", [path])] == [digest]
 
 
 def test_plot_of_the_scores_that_a_model_tells(tmp_path):
