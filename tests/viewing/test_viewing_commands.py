@@ -17,8 +17,10 @@ from reinfer.evaluation.contest import standard_tasks
 from reinfer.evaluation.transfer import Contest
 from reinfer.inference.agent import ToyAgent
 from reinfer.runs.directory import RunDirectory, resolve
+from reinfer.runs.models import load_model
 from reinfer.stages.toy import ToyConfig
 from reinfer.transfer.record import save_record
+from reinfer.viewing.latent_points import record_latents
 
 
 def fails(capsys, *arguments):
@@ -93,7 +95,7 @@ def test_demo_command(tmp_path, capsys, monkeypatch):
     # An older report is replaced.
     folder.mkdir()
     (folder / "report.html").write_text("old")
-    assert main(["demo", "--out", str(folder)]) == 0
+    assert main(["demo", "--seeds", "1", "--out", str(folder)]) == 0
     said = capsys.readouterr().out
     assert said.rstrip().endswith(f"report: file://{folder}/report.html")
     assert "ReMAP" in said and "THE TARGET" in said
@@ -101,7 +103,8 @@ def test_demo_command(tmp_path, capsys, monkeypatch):
     assert text.count("<video") == 2 and "<h2>What the encoder knows</h2>" in text
     written = {path.name for path in folder.iterdir()}
     assert {"tracks.png", "belief.png", "stride.png", "latent_pca.png", "transfer"} < written
-    assert (folder / "transfer" / "transfer.json").is_file()
+    results = json.loads((folder / "transfer" / "transfer.json").read_text())
+    assert [toy["reference"] for toy in results["toys"]] == ["shipped:toy/seed0"]
     # What the demo leaves behind is what the report command reads.
     again = tmp_path / "again.html"
     assert main(["report", str(folder / "transfer"), "--no-video", "--output", str(again)]) == 0
@@ -138,6 +141,27 @@ def test_report_command(transfer_folder, tmp_path, capsys):
     for title in ("What was run", "The contest", "The low level", "Learning on the toy", "Learning curves"):
         assert f"<h2>{title}</h2>" in text
     assert "reinfer train toy --name line" in text and f"reinfer plot tracks {transfer_folder}" in text
+
+
+def test_a_robot_is_on_the_latent_map_of_the_very_agent_it_had(contest, tmp_path, monkeypatch):
+    results, (record, _) = contest
+    folder, mapped = tmp_path / "the contest", []
+    save_record(folder / f"toy_stride_{results['stride']}_seed0.safetensors", record)
+
+    def on_latent_map(agent, records):
+        mapped.append([record.body for record in records])
+        points, tasks = record_latents(record)
+        return {"latents": points, "tasks": tasks}
+
+    monkeypatch.setattr("reinfer.cli.plot.on_latent_map", on_latent_map)
+    monkeypatch.setattr("reinfer.evaluation.toy.evaluate_toy", lambda *_: synthetic_results.toy())
+    own, other = (load_model(resolve(f"shipped:toy/seed{seed}")).sha256 for seed in (0, 1))
+    for toys in ([own, other], [other, own], []):
+        told = {"seeds": [0], "toys": [{"reference": "the toy", "sha256": digest} for digest in toys]}
+        (folder / "transfer.json").write_text(json.dumps(results | told))
+        words = ["--no-video", "--output", str(tmp_path / "report.html")]
+        assert main(["report", str(folder), "shipped:toy/seed0", *words]) == 0
+    assert mapped == [["half_cheetah"], [], []]
 
 
 def test_report_judges_a_low_level_beside_a_kept_contest(transfer_folder, tmp_path, monkeypatch):

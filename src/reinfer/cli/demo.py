@@ -18,6 +18,7 @@ from reinfer.cli.transfer import (
     stride_of,
     stride_reference,
     toy_references,
+    toys_of,
 )
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve
@@ -86,7 +87,7 @@ def _play(options: DemoOptions, progress):
             progress.update(task, description=what)
             contest.play(agent, contestant.strides, contestant.seed)
             progress.advance(task)
-    results = contest.compare(contestants)
+    results = contest.compare(contestants) | {"toys": toys_of(options, contestants)}
     progress.update(task, description=f"contest: {contest.tasks.count} tasks, {len(names)} agents")
     return contest, contestants, results
 

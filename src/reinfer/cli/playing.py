@@ -1,5 +1,6 @@
 """Where there are models and no records of them, they are put on their robots and play: so all can be drawn of all."""
 
+import shlex
 from typing import NamedTuple
 
 from reinfer.cli.records import CONTEST_KEYS, load_contest, load_json, load_records
@@ -94,7 +95,10 @@ def play(cast: Cast) -> list:
 
 def compete(cast: Cast) -> dict:
     """Results of the contest of ``cast``, as ``reinfer transfer`` reports them."""
-    return cast.contest.compare(cast.contestants) | {"command": _typed(cast.options)}
+    from reinfer.cli.transfer import toys_of
+
+    told = {"toys": toys_of(cast.options, cast.contestants), "command": _typed(cast.options)}
+    return cast.contest.compare(cast.contestants) | told
 
 
 def _typed(options) -> str:
@@ -103,7 +107,7 @@ def _typed(options) -> str:
     words += ["--stride", options.stride, "--toy", *options.toy]
     for flag, values in (("--low", (options.low,)), ("--stride-model", options.stride_model), ("--high", options.high)):
         words += [flag, *values] if any(values) else []
-    return " ".join(words)
+    return shlex.join(words)
 
 
 def contests_of(sources: Sources, body: str | None = None) -> dict[str, dict]:

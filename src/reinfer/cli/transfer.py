@@ -1,6 +1,7 @@
 """``reinfer transfer``: reuse a toy agent on a robot; keeps every episode and prints how it went."""
 
 import datetime
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def run(arguments: list[str]) -> int:
     folder = free_folder(options.out)
     contest, contestants = prepare(options)
     folder.mkdir(parents=True, exist_ok=True)
-    report = contest.compare(contestants) | {"command": " ".join(["reinfer", "transfer", *arguments])}
+    report = contest.compare(contestants)
+    report |= {"toys": toys_of(options, contestants), "command": shlex.join(["reinfer", "transfer", *arguments])}
     keep(contest, report, folder)
     print("\n".join(summary(report)))
     print(f"records and transfer.json: {folder}; `reinfer report {folder}` makes a page of them")
@@ -101,6 +103,12 @@ def toy_references(options: TransferOptions) -> tuple[str, ...]:
     """The toy agents that play: those named, or else shipped ones that know the tasks."""
     kind = "toy3dof" if options.tasks == MULTI else "toy"
     return options.toy or tuple(f"shipped:{kind}/seed{seed}" for seed in range(options.seeds))
+
+
+def toys_of(options: TransferOptions, contestants) -> list[dict]:
+    """What the toy agents of ``contestants``, prepared from ``options``, are called, and the digests of their files."""
+    named = zip(toy_references(options), contestants, strict=True)
+    return [{"reference": reference, "sha256": contestant.toy.sha256} for reference, contestant in named]
 
 
 def stride_of(options: TransferOptions, body) -> str:

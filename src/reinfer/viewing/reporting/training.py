@@ -1,5 +1,7 @@
 """The parts of the report about where the agent comes from: the toy, the low level, the models."""
 
+import shlex
+
 from reinfer.viewing import page
 from reinfer.viewing.anchors import TOY_RETURNS
 from reinfer.viewing.contest_table import percent
@@ -32,7 +34,7 @@ def runs(evidence: Evidence) -> str:
         "What was run",
         page.table(head, rows),
         # One command may have made several.
-        page.command(*dict.fromkeys(" ".join(run["sessions"][0]["argv"]) for run in evidence.runs)),
+        page.command(*dict.fromkeys(shlex.join(run["sessions"][0]["argv"]) for run in evidence.runs)),
     )
 
 
