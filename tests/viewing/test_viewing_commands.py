@@ -12,6 +12,7 @@ from reinfer.cli.demo import DemoOptions, model_references
 from reinfer.cli.main import main
 from reinfer.cli.playing import options_of
 from reinfer.cli.records import load_records_of
+from reinfer.cli.report import _first_record_of
 from reinfer.cli.sources import Team, sort, teams
 from reinfer.evaluation.contest import standard_tasks
 from reinfer.evaluation.transfer import Contest
@@ -105,6 +106,8 @@ def test_demo_command(tmp_path, capsys, monkeypatch):
     assert {"tracks.png", "belief.png", "stride.png", "latent_pca.png", "transfer"} < written
     results = json.loads((folder / "transfer" / "transfer.json").read_text())
     assert [toy["reference"] for toy in results["toys"]] == ["shipped:toy/seed0"]
+    record = f"{folder}/transfer/toy_stride_5_seed0.safetensors"
+    assert f"reinfer plot latent shipped:toy/seed0 --records {record} --output latent.svg" in text
     # What the demo leaves behind is what the report command reads.
     again = tmp_path / "again.html"
     assert main(["report", str(folder / "transfer"), "--no-video", "--output", str(again)]) == 0
@@ -159,9 +162,20 @@ def test_a_robot_is_on_the_latent_map_of_the_very_agent_it_had(contest, tmp_path
     for toys in ([own, other], [other, own], []):
         told = {"seeds": [0], "toys": [{"reference": "the toy", "sha256": digest} for digest in toys]}
         (folder / "transfer.json").write_text(json.dumps(results | told))
-        words = ["--no-video", "--output", str(tmp_path / "report.html")]
+        page = tmp_path / "report.html"
+        words = ["--no-video", "--output", str(page)]
         assert main(["report", str(folder), "shipped:toy/seed0", *words]) == 0
+        records = f" --records &#x27;{folder}/toy_stride_5_seed0.safetensors&#x27;" if mapped[-1] else ""
+        assert f"reinfer plot latent shipped:toy/seed0{records} --output latent.svg" in page.read_text()
     assert mapped == [["half_cheetah"], [], []]
+
+
+def test_a_report_tells_how_to_keep_the_record_of_what_played_for_it(contest):
+    played = contest[0] | {"command": "reinfer transfer --low mine"}
+    assert _first_record_of(played, []) == {
+        "latent_record": "transfer/toy_stride_5_seed0.safetensors",
+        "latent_record_made_by": "reinfer transfer --low mine --out transfer",
+    }
 
 
 def test_report_judges_a_low_level_beside_a_kept_contest(transfer_folder, tmp_path, monkeypatch):

@@ -18,12 +18,16 @@ def find_records(folder: Path, contest: dict) -> list[Path]:
         contest: the results in it.
     Raises ArtifactError if one is missing.
     """
-    agent = contest["policy"]
-    paths = [folder / f"{agent}_stride_{contest['stride']}_seed{seed}.safetensors" for seed in contest["seeds"]]
+    paths = [folder / record_name(contest["policy"], contest["stride"], seed) for seed in contest["seeds"]]
     for path in paths:
         if not path.is_file():
             raise ArtifactError(f"record {path} is missing; {folder / REPORT_FILE} was made from it")
     return paths
+
+
+def record_name(agent: str, stride: str, seed: int) -> str:
+    """The file of a contest's record in its folder."""
+    return f"{agent}_stride_{stride}_seed{seed}.safetensors"
 
 
 def load_records(references, body: str | None = None) -> list:

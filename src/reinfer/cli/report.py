@@ -12,7 +12,7 @@ import tyro
 
 from reinfer.cli.parsing import parse
 from reinfer.cli.playing import Cast, compete, load
-from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json, load_records
+from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json, load_records, record_name
 from reinfer.cli.sources import TOY_AGENT, Sources, refuse, robots_of, sort, teams
 from reinfer.cli.trials import read_table
 from reinfer.runs.config import setting, validate
@@ -76,9 +76,11 @@ def gather(options: ReportOptions, made_by: str) -> list:
         # Latents of a robot belong on the map of the very agent that had them; older contests do not tell which.
         played = (robots[0].contest or {}).get("toys") or [{"sha256": None}]
         guests = robots[0].records[:1] if played[0]["sha256"] == agent.sha256 else []
+        if guests:
+            shared |= _first_record_of(robots[0].contest, found["contest"])
         shown = on_latent_map(agent, guests)
         shared["latent"] = tuple(latent_figure(**shown, methods=(method,)) for method in ("pca", "tsne"))
-        shared["toy_model"] = toys[0].reference
+        shared["toy_model"] = shlex.quote(toys[0].reference)
         found["toy"] = found["toy"] or _judge_toy(agent)
     named = [named for group in sources.models.values() for named in group]
     shared |= {
@@ -172,8 +174,19 @@ def _kept_contests(options: ReportOptions, found: dict) -> dict:
         if body in robots:
             kind = "contests on held-out tasks" if heldout else "contests"
             raise ConfigError(f"{robots[body].source} and {source} are both {kind} on {body}; a report has one")
-        robots[body] = Evidence("", body, contest, records=load_records(paths, options.body), source=source)
+        records = load_records(paths, options.body)
+        robots[body] = Evidence("", body, contest, records=records, source=shlex.quote(source))
     return robots
+
+
+def _first_record_of(contest: dict, kept: list) -> dict:
+    """How a command takes the first record of ``contest``, and what keeps it where ``kept`` has no such contest."""
+    for _, results, paths in kept:
+        if results is contest:
+            return {"latent_record": shlex.quote(str(paths[0]))}
+    name = record_name(contest["policy"], contest["stride"], contest["seeds"][0])
+    made_by = f"{contest['command']} --out transfer"
+    return {"latent_record": f"transfer/{name}", "latent_record_made_by": made_by}
 
 
 def _casts(options: ReportOptions, sources: Sources, without) -> dict[str, Cast]:

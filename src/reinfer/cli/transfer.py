@@ -10,6 +10,7 @@ import numpy as np
 from reinfer.bodies import ALLOWED, robot, timed
 from reinfer.bodies.shipped import shipped_of
 from reinfer.cli.parsing import parse
+from reinfer.cli.records import record_name
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve, shipped_models
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
@@ -226,8 +227,8 @@ def keep(contest, report: dict, folder: Path) -> None:
     """Write ``transfer.json`` and one record per agent, stride and seed."""
     from reinfer.transfer.record import save_record
 
-    for (agent, stride, seed), record in contest.records.items():
-        save_record(folder / f"{agent}_stride_{stride}_seed{seed}.safetensors", record)
+    for place, record in contest.records.items():
+        save_record(folder / record_name(*place), record)
     replace_file(folder / "transfer.json", to_json(report))
 
 

@@ -49,7 +49,7 @@ def curves(evidence: Evidence) -> str:
         )
         for run, metric in evidence.progress
     ]
-    commands = [f"reinfer plot progress {run['path']}" for run in evidence.runs]
+    commands = [shlex.join(["reinfer", "plot", "progress", run["path"]]) for run in evidence.runs]
     return page.section("Learning curves", page.side_by_side(*figures), page.command(*commands))
 
 
@@ -146,7 +146,7 @@ def models(evidence: Evidence) -> str:
         "The models behind these numbers",
         page.paragraph("Each model file carries its settings and its origin; reinfer info tells them."),
         page.table([("model", False), ("kind", False), ("SHA-256 begins", False)], rows),
-        page.command("reinfer doctor", *(f"reinfer info {name}" for name in evidence.models)),
+        page.command("reinfer doctor", *(shlex.join(["reinfer", "info", name]) for name in evidence.models)),
     )
 
 
