@@ -29,7 +29,7 @@ def test_transfer_keeps_records_and_prints_a_table(models, tmp_path, capsys):
     typed = [f"--toy={models[1]}", *models[2:], "--stride", "20", "--out", str(out)]
     assert transfer.run(typed) == 0
     text = capsys.readouterr().out
-    assert "half_cheetah, 12 standard tasks, 1 seed, stride 20" in text and str(out) in text
+    assert "half_cheetah, 12 standard tasks, 1 seed, stride 20" in text and f"`reinfer report '{out}'`" in text
     assert all(name in text for name in ("toy", "oracle", "random", "zero", "goal_forward +9.02"))
     report = json.loads((out / "transfer.json").read_text())
     assert report["position"]["settled_error_m"] > 0 and 10.0 < report["mean_stride"] <= 20.0

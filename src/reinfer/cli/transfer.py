@@ -73,7 +73,7 @@ def run(arguments: list[str]) -> int:
     report |= {"toys": toys_of(options, contestants), "command": shlex.join(["reinfer", "transfer", *arguments])}
     keep(contest, report, folder)
     print("\n".join(summary(report)))
-    print(f"records and transfer.json: {folder}; `reinfer report {folder}` makes a page of them")
+    print(f"records and transfer.json: {folder}; `reinfer report {shlex.quote(str(folder))}` makes a page of them")
     return 0
 
 
