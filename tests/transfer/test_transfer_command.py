@@ -1,6 +1,7 @@
 """``reinfer transfer`` and ``reinfer eval transfer`` as a user types them, with small untrained models."""
 
 import json
+import shlex
 
 import pytest
 from transfer_doubles import untrained_correction, untrained_low_level, untrained_toy
@@ -25,16 +26,21 @@ def models(tmp_path_factory):
 
 
 def test_transfer_keeps_records_and_prints_a_table(models, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert transfer.run([*models, "--stride", "20", "--out", str(out)]) == 0
+    out = tmp_path / "the out"
+    typed = [f"--toy={models[1]}", *models[2:], "--stride", "20", "--out", str(out)]
+    assert transfer.run(typed) == 0
     text = capsys.readouterr().out
-    assert "half_cheetah, 12 standard tasks, 1 seed, stride 20" in text and str(out) in text
+    assert "half_cheetah, 12 standard tasks, 1 seed, stride 20" in text and f"`reinfer report '{out}'`" in text
     assert all(name in text for name in ("toy", "oracle", "random", "zero", "goal_forward +9.02"))
     report = json.loads((out / "transfer.json").read_text())
     assert report["position"]["settled_error_m"] > 0 and 10.0 < report["mean_stride"] <= 20.0
+    assert report["toys"] == [{"reference": models[1], "sha256": ToyAgent.load(models[1]).sha256}]
+    assert shlex.split(report["command"]) == ["reinfer", "transfer", *typed]
     records = {path.stem: load_record(path) for path in out.glob("*.safetensors")}
     assert set(records) == {f"{agent}_stride_20_seed0" for agent in ("toy", "oracle", "random", "zero")}
     assert records["toy_stride_20_seed0"].task_state.shape == (481, 12, 6)
+    assert {record.toy_sha256 for record in records.values()} == {ToyAgent.load(models[1]).sha256, ""}
+    assert records["toy_stride_20_seed0"].toy_sha256, "whose latents are on record"
     with pytest.raises(RunError, match="already exists"):
         transfer.run([*models, "--stride", "20", "--out", str(out)])
 
@@ -43,6 +49,7 @@ def test_eval_prints_exactly_one_json_object(models, capsys):
     assert eval_transfer.run([*models, "--stride", "20", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["tasks"] == "standard" and len(report["by_task"]) == 12 and report["ablation"] == {}
+    assert [toy["reference"] for toy in report["toys"]] == [models[1]]
 
 
 def test_the_relearned_high_level_is_judged_beside_the_toy(models, tmp_path, capsys):

@@ -20,6 +20,7 @@ class NaiveToy:
     """Stands in for a toy agent: its latent is the last row it saw, and it always goes forward."""
 
     width, body, layout, forget = 32, Toy1d(), LINE_ROWS, False
+    sha256 = ""
     params = SimpleNamespace(prior=standard_normal_prior(4, 4))
 
     def keeping(self):

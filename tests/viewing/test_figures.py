@@ -13,7 +13,7 @@ from reinfer.runs.errors import ArtifactError, ConfigError
 from reinfer.tasks import FAMILY_NAMES, Tasks
 from reinfer.viewing.belief import belief_figure, decisions
 from reinfer.viewing.comparison import comparison_figure
-from reinfer.viewing.latent import components_of, latent_figure
+from reinfer.viewing.latent import Components, components_of, latent_figure
 from reinfer.viewing.latent_points import record_latents, toy_latents
 from reinfer.viewing.progress import progress_figure, read_progress
 from reinfer.viewing.series import moving_average
@@ -173,12 +173,21 @@ def test_latent_map_projects_components_with_their_covariance():
     assert labels[4:] == ["on the toy", "on the robot"]
 
 
+def test_a_latent_of_one_dimension_is_mapped_with_a_second_axis_of_zeros():
+    points, tasks = latents(count=60)
+    normal = Components(np.zeros((1, 1)), np.ones((1, 1, 1)), np.ones(1))
+    figure = latent_figure(points[:, :1], tasks, normal, guests=points[:6, :1], guest_tasks=tasks[:6])
+    shown = np.concatenate([collection.get_offsets() for collection in figure.axes[0].collections])
+    assert len(shown) == 66 and np.ptp(shown[:, 0]) > 1.0 and not shown[:, 1].any()
+    (ellipse, _) = (patch for patch in figure.axes[0].patches if isinstance(patch, Ellipse))
+    assert (ellipse.width, ellipse.height) == pytest.approx((4.0, 0.0))
+    assert svg_of(figure)
+
+
 def test_ellipse_covers_two_standard_deviations():
     rng = np.random.default_rng(1)
     points = rng.normal(size=(3000, 2)) * (3.0, 0.5)
     tasks = Tasks(np.zeros(3000, int), np.linspace(1, 2, 3000))
-    from reinfer.viewing.latent import Components
-
     one = Components(points.mean(0)[None], np.cov(points.T)[None], np.ones(1))
     panel = latent_figure(points, tasks, one, methods=("pca",)).axes[0]
     ellipse = next(patch for patch in panel.patches if isinstance(patch, Ellipse))

@@ -9,6 +9,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from reinfer.inference.agent import ToyAgent
+from reinfer.inference.mixture import standard_normal_prior
 from reinfer.runs.directory import resolve
 from reinfer.tasks import family_index
 from reinfer.viewing.latent import components_of
@@ -120,6 +121,14 @@ def test_latent_map_is_the_pca_of_the_mixture(toy):
     np.testing.assert_allclose(fitted.explained_variance_ratio_, chart.explained, atol=0.02)
     np.testing.assert_allclose(chart.project(components.mean), [o.centre for o in chart.outlines], atol=1e-9)
     assert {o.family for o in chart.outlines} == {0, 1, 2, 3}
+
+
+def test_latent_map_of_one_dimension_has_a_second_axis_of_zeros():
+    normal = standard_normal_prior(1, 1)._replace(uid=np.array([-1, 0]))
+    chart = latent_map_of(SimpleNamespace(architecture="melts", params=SimpleNamespace(prior=normal)))
+    np.testing.assert_allclose(chart.project([[2.0]]) - chart.project([[0.0]]), [[2.0, 0.0]], atol=1e-6)
+    np.testing.assert_allclose(chart.explained, [1.0, 0.0])
+    assert [(outline.width, outline.height) for outline in chart.outlines] == [(4.0, 0.0)]
 
 
 def test_pacer_keeps_time_and_forgives_what_cannot_be_made_up_for():

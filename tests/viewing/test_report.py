@@ -13,8 +13,9 @@ from reinfer.viewing.contest_table import contest_rows
 from reinfer.viewing.latent import latent_figure
 from reinfer.viewing.latent_points import record_latents
 from reinfer.viewing.progress import read_progress
-from reinfer.viewing.reporting import Evidence, report_html
+from reinfer.viewing.reporting import Clip, Evidence, report_html
 from reinfer.viewing.reporting.clips import draw_clips
+from reinfer.viewing.style import new_figure
 
 #: Attributes by which HTML and SVG fetch things.
 _FETCHING = ("src", "href", "xlink:href", "poster", "data", "action", "srcset", "background")
@@ -105,6 +106,20 @@ def test_report_has_every_part(text):
         assert f"<h2>{title}</h2>" in text
     assert "reinfer report &lt;folder&gt;" in text
     assert '<meta name="viewport"' in text
+
+
+def test_commands_make_the_same_clips_and_the_same_latent_map(contest):
+    clips = [Clip(b"", b"", "", simulation, 4.5) for simulation in (1, 10)]
+    maps = (new_figure()[0],) * 2
+    evidence = Evidence("x", "half_cheetah", contest[0], clips=clips, source="kept", latent=maps)
+    text = report_html(evidence)
+    for number in (1, 10):
+        assert f"reinfer video kept --simulation {number} --seconds 4.5 --output rollout_{number}.mp4" in text
+    assert "reinfer plot latent MODEL --output latent.svg" in text
+    played = {"latent_record": "transfer/a.safetensors", "latent_record_made_by": "reinfer transfer --out transfer"}
+    text = report_html(evidence._replace(**played))
+    drawn_by = "reinfer plot latent MODEL --records transfer/a.safetensors --output latent.svg"
+    assert f"reinfer transfer --out transfer\n{drawn_by}" in text
 
 
 def test_every_number_is_that_of_its_source(text, sources):

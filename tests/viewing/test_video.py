@@ -65,12 +65,27 @@ def test_labels_of_arrows_stay_in_the_picture():
     assert all(0 < at[0] < 480 for at, *_ in canvas._texts)
 
 
-def test_gif_is_smaller_and_slower_and_loops(tmp_path):
-    path = tmp_path / "clip.gif"
-    write_video(path, rollout(steps=12), [1], 0.6)
-    with Image.open(path) as picture:
-        assert picture.n_frames == 6 and picture.info["duration"] == 100 and picture.info["loop"] == 0
-        assert picture.size == (640, 360)
+def test_gif_is_smaller_and_slower_and_loops_and_begins_with_a_pause(tmp_path):
+    path, record = tmp_path / "clip.gif", rollout(steps=12)
+    for write, given in ((write_video, record), (write_together, {"one": record, "other": record})):
+        assert write(path, given, [1, 7], 0.6) == 24
+        with Image.open(path) as picture:
+            pictures, stands = [], []
+            for number in range(picture.n_frames):
+                picture.seek(number)
+                shown = picture.convert("RGB").tobytes()
+                stands = [*stands, 0] if not pictures or shown != pictures[-1] else stands
+                pictures.append(shown)
+                stands[-1] += picture.info["duration"]
+            assert picture.info["loop"] == 0 and picture.size == (640, 360)
+        assert [time_ms for time_ms in stands if time_ms != 100] == pytest.approx([1500, 1500], abs=100)
+        assert stands[0] != 100 and len(stands) == pytest.approx(12, abs=1), "two rollouts of 0.6 s"
+
+
+def test_the_task_is_labelled_as_hidden_side_by_side():
+    panel = Panel("half cheetah", rollout(steps=3), 0, 0.1)
+    said = [(text, at) for at, text, *_ in panel._canvas._texts]
+    assert "task (hidden from the agent)" in [text for text, _ in said]
 
 
 def test_bodies_side_by_side_are_on_the_same_task_at_the_same_moment(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import synthetic_results
 from synthetic_rollouts import rollout
@@ -10,11 +11,17 @@ from reinfer.bodies import robot
 from reinfer.cli.demo import DemoOptions, model_references
 from reinfer.cli.main import main
 from reinfer.cli.playing import options_of
+from reinfer.cli.records import load_records_of
+from reinfer.cli.report import _first_record_of
 from reinfer.cli.sources import Team, sort, teams
 from reinfer.evaluation.contest import standard_tasks
 from reinfer.evaluation.transfer import Contest
-from reinfer.runs.directory import RunDirectory
+from reinfer.inference.agent import ToyAgent
+from reinfer.runs.directory import RunDirectory, resolve
+from reinfer.runs.models import load_model
 from reinfer.stages.toy import ToyConfig
+from reinfer.transfer.record import save_record
+from reinfer.viewing.latent_points import record_latents
 
 
 def fails(capsys, *arguments):
@@ -31,6 +38,29 @@ def test_plots_of_records(transfer_folder, tmp_path, capsys):
         assert main(["plot", kind, str(transfer_folder), "--output", str(path)]) == 0
         assert path.read_text().lstrip().startswith("<?xml")
     assert f"figure: {path}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"toy_sha256": "0123" * 16}, "is of the toy agent of SHA-256 0123012301230123; allowed: those of shipped:toy"),
+        ({"latent": np.ones((6, 12, 3))}, "has 3 latent dimensions and 4 families; allowed: those of shipped:toy2d/"),
+        ({"latent": np.ones((6, 12, 8))}, "has 8 latent dimensions and 4 families; allowed: those of shipped:toy2d/"),
+        ({"latent": np.zeros((6, 12, 1))}, "is of an agent without latents; allowed: those of shipped:toy2d/seed0"),
+    ],
+)
+def test_a_latent_map_is_of_records_of_its_own_agent(changes, said, tmp_path, capsys):
+    path = tmp_path / "record.safetensors"
+    save_record(path, rollout(steps=6)._replace(**changes))
+    words = ["--records", str(path), "--output", str(tmp_path / "map.png")]
+    assert f"records: {path} {said}" in fails(capsys, "plot", "latent", "shipped:toy2d/seed0", *words)
+
+
+def test_records_of_the_very_agent_are_on_its_latent_map(tmp_path):
+    agent, path = ToyAgent.load(resolve("shipped:toy/seed0")), tmp_path / "record.safetensors"
+    for digest in (agent.sha256, ""):
+        save_record(path, rollout(steps=6)._replace(toy_sha256=digest, latent=np.ones((6, 12, 8))))
+        assert [record.toy_sha256 for record in load_records_of(agent, "shipped:toy/seed0", [path])] == [digest]
 
 
 def test_plot_of_the_scores_that_a_model_tells(tmp_path):
@@ -66,7 +96,7 @@ def test_demo_command(tmp_path, capsys, monkeypatch):
     # An older report is replaced.
     folder.mkdir()
     (folder / "report.html").write_text("old")
-    assert main(["demo", "--out", str(folder)]) == 0
+    assert main(["demo", "--seeds", "1", "--out", str(folder)]) == 0
     said = capsys.readouterr().out
     assert said.rstrip().endswith(f"report: file://{folder}/report.html")
     assert "ReMAP" in said and "THE TARGET" in said
@@ -74,7 +104,10 @@ def test_demo_command(tmp_path, capsys, monkeypatch):
     assert text.count("<video") == 2 and "<h2>What the encoder knows</h2>" in text
     written = {path.name for path in folder.iterdir()}
     assert {"tracks.png", "belief.png", "stride.png", "latent_pca.png", "transfer"} < written
-    assert (folder / "transfer" / "transfer.json").is_file()
+    results = json.loads((folder / "transfer" / "transfer.json").read_text())
+    assert [toy["reference"] for toy in results["toys"]] == ["shipped:toy/seed0"]
+    record = f"{folder}/transfer/toy_stride_5_seed0.safetensors"
+    assert f"reinfer plot latent shipped:toy/seed0 --records {record} --output latent.svg" in text
     # What the demo leaves behind is what the report command reads.
     again = tmp_path / "again.html"
     assert main(["report", str(folder / "transfer"), "--no-video", "--output", str(again)]) == 0
@@ -120,6 +153,38 @@ def test_report_command(transfer_folder, tmp_path, capsys):
     for title in ("What was run", "The contest", "The low level", "Learning on the toy", "Learning curves"):
         assert f"<h2>{title}</h2>" in text
     assert "reinfer train toy --name line" in text and f"reinfer plot tracks {transfer_folder}" in text
+
+
+def test_a_robot_is_on_the_latent_map_of_the_very_agent_it_had(contest, tmp_path, monkeypatch):
+    results, (record, _) = contest
+    folder, mapped = tmp_path / "the contest", []
+    save_record(folder / f"toy_stride_{results['stride']}_seed0.safetensors", record)
+
+    def on_latent_map(agent, records):
+        mapped.append([record.body for record in records])
+        points, tasks = record_latents(record)
+        return {"latents": points, "tasks": tasks}
+
+    monkeypatch.setattr("reinfer.cli.plot.on_latent_map", on_latent_map)
+    monkeypatch.setattr("reinfer.evaluation.toy.evaluate_toy", lambda *_: synthetic_results.toy())
+    own, other = (load_model(resolve(f"shipped:toy/seed{seed}")).sha256 for seed in (0, 1))
+    for toys in ([own, other], [other, own], []):
+        told = {"seeds": [0], "toys": [{"reference": "the toy", "sha256": digest} for digest in toys]}
+        (folder / "transfer.json").write_text(json.dumps(results | told))
+        page = tmp_path / "report.html"
+        words = ["--no-video", "--output", str(page)]
+        assert main(["report", str(folder), "shipped:toy/seed0", *words]) == 0
+        records = f" --records &#x27;{folder}/toy_stride_5_seed0.safetensors&#x27;" if mapped[-1] else ""
+        assert f"reinfer plot latent shipped:toy/seed0{records} --output latent.svg" in page.read_text()
+    assert mapped == [["half_cheetah"], [], []]
+
+
+def test_a_report_tells_how_to_keep_the_record_of_what_played_for_it(contest):
+    played = contest[0] | {"command": "reinfer transfer --low mine"}
+    assert _first_record_of(played, []) == {
+        "latent_record": "transfer/toy_stride_5_seed0.safetensors",
+        "latent_record_made_by": "reinfer transfer --low mine --out transfer",
+    }
 
 
 def test_report_judges_a_low_level_beside_a_kept_contest(transfer_folder, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ the trials it was trained for) of ``episode_steps`` each, ``command``.
 """
 
 import json as json_format
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def run(arguments: list[str]) -> int:
         "n_tasks": bench.tasks.count,
         "episodes": options.episodes,
         "episode_steps": steps,
-        "command": " ".join(["reinfer", "compare", *arguments]),
+        "command": shlex.join(["reinfer", "compare", *arguments]),
     }
     if options.output:
         from reinfer.viewing.learning_cost import learning_cost_figure

@@ -1,11 +1,13 @@
 """``reinfer demo``: the shipped models at work on a robot, ending in a report for the browser."""
 
+import shlex
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reinfer.bodies import robot
 from reinfer.cli.parsing import parse
+from reinfer.cli.records import record_name
 from reinfer.cli.report import describe_model, write_report
 from reinfer.cli.transfer import (
     LEARNED,
@@ -18,6 +20,7 @@ from reinfer.cli.transfer import (
     stride_of,
     stride_reference,
     toy_references,
+    toys_of,
 )
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve
@@ -87,7 +90,7 @@ def _play(options: DemoOptions, folder: Path, progress):
             progress.update(task, description=what)
             contest.play(agent, contestant.strides, contestant.seed)
             progress.advance(task)
-    results = contest.compare(contestants)
+    results = contest.compare(contestants) | {"toys": toys_of(options, contestants)}
     progress.update(task, description=f"contest: {contest.tasks.count} tasks, {len(names)} agents")
     return contest, contestants, results
 
@@ -150,6 +153,7 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
     from reinfer.viewing.video import frame_count
 
     records = [contest.records[c.policy, c.strides.name, c.seed] for c in contestants]
+    first = contestants[0]
     task = _begin(progress, "figures", total=5)
     for name, draw in (("tracks", tracks_figure), ("belief", belief_figure), ("stride", stride_figure)):
         save_figure(draw(records), folder / f"{name}.png")
@@ -168,8 +172,9 @@ def _draw(contest, contestants, results, parts: dict, folder: Path, progress):
         contest=results,
         body=contest.body.name,
         made_by="reinfer demo",
-        source=str(folder / "transfer"),
-        toy_model=next(iter(parts["models"]), "shipped:toy/seed0"),
+        source=shlex.quote(str(folder / "transfer")),
+        toy_model=shlex.quote(results["toys"][0]["reference"]),
+        latent_record=shlex.quote(str(folder / "transfer" / record_name(first.policy, first.strides.name, first.seed))),
         records=records,
         **parts,
         latent=tuple(latent),

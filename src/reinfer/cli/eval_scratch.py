@@ -17,6 +17,7 @@ of training, ``n_tasks``, ``seeds``, ``command``.
 """
 
 import json as json_format
+import shlex
 from dataclasses import dataclass
 
 import tyro
@@ -61,7 +62,7 @@ def run(arguments: list[str]) -> int:
         "episodes": len(report["return_by_episode"]),
         "n_tasks": bench.tasks.count,
         "seeds": len(team.agents),
-        "command": " ".join(["reinfer", "eval", "scratch", *arguments]),
+        "command": shlex.join(["reinfer", "eval", "scratch", *arguments]),
     }
     print(json_format.dumps(report, indent=2) if options.json else "\n".join(summary(report)))
     return 0

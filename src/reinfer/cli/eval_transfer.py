@@ -11,14 +11,26 @@ interval. ``integrated_error_s`` is the integral of |error| / |target| in second
 context rows, null where no episode had so many; ``mean_stride`` in control steps; ``by_family``. ``oracle`` (told the
 task), ``random`` and ``zero`` hold the same, and so does ``toy`` beside a relearned ``policy``. ``by_task``: means
 over seeds. ``ablation``: the same summary for the other stride policies, with ``--ablation``. ``body`` is the robot's
-name, ``body_file`` where a robot of one's own is defined (else null); ``command`` is what was typed.
+name, ``body_file`` where a robot of one's own is defined (else null); ``toys``: of each toy agent its ``reference`` and
+the ``sha256`` of its file; ``command`` is what was typed.
 """
 
 import json as json_format
+import shlex
 from dataclasses import dataclass
 
 from reinfer.cli.parsing import parse
-from reinfer.cli.transfer import RULE, TransferOptions, free_folder, keep, prepare, stride_of, strides_of, summary
+from reinfer.cli.transfer import (
+    RULE,
+    TransferOptions,
+    free_folder,
+    keep,
+    prepare,
+    stride_of,
+    strides_of,
+    summary,
+    toys_of,
+)
 from reinfer.runs.config import setting, validate
 from reinfer.runs.files import make_folder
 
@@ -46,7 +58,8 @@ def run(arguments: list[str]) -> int:
     others = [name for name in ABLATION if name != own] if options.ablation else []
     ablation = [strides_of(options, 0, contest, name) for name in others]
     report = contest.compare(contestants, ablation)
-    report["command"] = " ".join(["reinfer", "eval", "transfer", *arguments])
+    report["toys"] = toys_of(options, contestants)
+    report["command"] = shlex.join(["reinfer", "eval", "transfer", *arguments])
     lines = summary(report) + ablation_table(report)
     try:
         if folder:

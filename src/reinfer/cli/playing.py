@@ -1,8 +1,9 @@
 """Where there are models and no records of them, they are put on their robots and play: so all can be drawn of all."""
 
+import shlex
 from typing import NamedTuple
 
-from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
+from reinfer.cli.records import CONTEST_KEYS, load_contest, load_json, load_records
 from reinfer.cli.sources import Sources, Team, refuse, refuse_others, teams
 from reinfer.runs.errors import ArtifactError
 
@@ -29,14 +30,8 @@ def records_of(sources: Sources, body: str | None = None) -> list:
         body: as for ``teams``; of kept records likewise.
     Raises ArtifactError if there is nothing to draw, ConfigError if there is what would not be drawn.
     """
-    from reinfer.transfer.record import load_record
-
     refuse(sources.results, NO_RECORDS)
-    paths = list(sources.records)
-    for folder in sources.contests:
-        paths += find_records(folder, load_contest(folder))
-    records = [load_record(path) for path in paths]
-    records = [record._replace(body=body) for record in records] if body else records
+    records = load_records([*sources.records, *sources.contests], body)
     if records:
         refuse(sources.named, NOT_BOTH)
         return records
@@ -100,7 +95,10 @@ def play(cast: Cast) -> list:
 
 def compete(cast: Cast) -> dict:
     """Results of the contest of ``cast``, as ``reinfer transfer`` reports them."""
-    return cast.contest.compare(cast.contestants) | {"command": _typed(cast.options)}
+    from reinfer.cli.transfer import toys_of
+
+    told = {"toys": toys_of(cast.options, cast.contestants), "command": _typed(cast.options)}
+    return cast.contest.compare(cast.contestants) | told
 
 
 def _typed(options) -> str:
@@ -109,7 +107,7 @@ def _typed(options) -> str:
     words += ["--stride", options.stride, "--toy", *options.toy]
     for flag, values in (("--low", (options.low,)), ("--stride-model", options.stride_model), ("--high", options.high)):
         words += [flag, *values] if any(values) else []
-    return " ".join(words)
+    return shlex.join(words)
 
 
 def contests_of(sources: Sources, body: str | None = None) -> dict[str, dict]:

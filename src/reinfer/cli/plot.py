@@ -30,7 +30,7 @@ class LatentOptions:
 
     model: tyro.conf.Positional[str]
     """Run, model folder or shipped:NAME of a toy agent."""
-    records: tuple[str, ...] = setting((), "records of a robot under this agent, drawn on top")
+    records: tuple[str, ...] = setting((), "records of a robot under this very agent, drawn on top")
     tasks: int = setting(400, "random toy tasks", low=10, high=5000)
     seed: int = seed_setting("seed of the tasks")
     output: str = setting("latent.png", "file to write")
@@ -156,13 +156,13 @@ def score_of(run_folder: str) -> str:
 
 
 def _latent(options: LatentOptions):
-    from reinfer.cli.records import load_records
+    from reinfer.cli.records import load_records_of
     from reinfer.inference.agent import ToyAgent
     from reinfer.runs.directory import resolve
     from reinfer.viewing.latent import latent_figure
 
     agent = ToyAgent.load(resolve(options.model))
-    records = load_records(options.records) if options.records else []
+    records = load_records_of(agent, options.model, options.records)
     return latent_figure(**on_latent_map(agent, records, options.seed, options.tasks))
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reinfer.runs.errors import ArtifactError
+from reinfer.runs.errors import ArtifactError, ConfigError
 
 REPORT_FILE = "transfer.json"
 
@@ -18,12 +18,16 @@ def find_records(folder: Path, contest: dict) -> list[Path]:
         contest: the results in it.
     Raises ArtifactError if one is missing.
     """
-    agent = contest["policy"]
-    paths = [folder / f"{agent}_stride_{contest['stride']}_seed{seed}.safetensors" for seed in contest["seeds"]]
+    paths = [folder / record_name(contest["policy"], contest["stride"], seed) for seed in contest["seeds"]]
     for path in paths:
         if not path.is_file():
             raise ArtifactError(f"record {path} is missing; {folder / REPORT_FILE} was made from it")
     return paths
+
+
+def record_name(agent: str, stride: str, seed: int) -> str:
+    """The file of a contest's record in its folder."""
+    return f"{agent}_stride_{stride}_seed{seed}.safetensors"
 
 
 def load_records(references, body: str | None = None) -> list:
@@ -31,20 +35,58 @@ def load_records(references, body: str | None = None) -> list:
 
     Args:
         body: where the body file of a robot of one's own lies now, if not where the records say.
-    Raises ArtifactError on what is missing, foreign or damaged, or if nothing is named.
+    Raises ArtifactError on what is missing, foreign or damaged.
     """
     from reinfer.transfer.record import load_record
 
+    records = [load_record(path) for path in record_files(references)]
+    return [record._replace(body=body) for record in records] if body else records
+
+
+def load_records_of(agent, model: str, references) -> list:
+    """As ``load_records``, of robots under the toy agent ``agent``, which is called ``model``.
+
+    Raises ConfigError on a record of another agent, whose latents would mean nothing beside those of this one.
+    """
+    from reinfer.transfer.record import load_record
+
+    records = []
+    for path in record_files(references):
+        records.append(load_record(path))
+        require_agent(path, records[-1], agent, model)
+    return records
+
+
+def require_agent(path: Path, record, agent, model: str) -> None:
+    """Raise ConfigError unless ``record``, of ``path``, has latents of the toy agent ``agent``, called ``model``.
+
+    Records that do not tell whose they are must at least have latents and families as many as the agent has.
+    """
+    if not record.latent.any():
+        raise ConfigError(f"records: {path} is of an agent without latents; allowed: those of {model}")
+    if record.toy_sha256 and agent.sha256 and record.toy_sha256 != agent.sha256:
+        raise ConfigError(
+            f"records: {path} is of the toy agent of SHA-256 {record.toy_sha256[:16]}; allowed: those of {model},"
+            f" {agent.sha256[:16]}"
+        )
+    found = (record.latent.shape[-1], record.family_probability.shape[-1])
+    own = (agent.sizes["latent"], len(agent.layout.families))
+    if found != own:
+        raise ConfigError(
+            f"records: {path} has {found[0]} latent dimensions and {found[1]} families; allowed: those of {model},"
+            f" {own[0]} and {own[1]}"
+        )
+
+
+def record_files(references) -> list[Path]:
+    """Record files among ``references``, and those that folders of `reinfer transfer` among them have."""
     paths = []
     for reference in map(Path, references):
         if reference.is_dir():
             paths += find_records(reference, load_contest(reference))
         else:
             paths.append(reference)
-    if not paths:
-        raise ArtifactError("no records are named; record files or folders of `reinfer transfer` are needed")
-    records = [load_record(path) for path in paths]
-    return [record._replace(body=body) for record in records] if body else records
+    return paths
 
 
 def load_contest(folder: Path) -> dict:

@@ -4,6 +4,7 @@ Sources are folders of contests (`reinfer transfer`) and sweeps, JSON files that
 and models, in any order. What is not there and can be measured with the models that are, is measured now.
 """
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import tyro
 
 from reinfer.cli.parsing import parse
 from reinfer.cli.playing import Cast, compete, load
-from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json
+from reinfer.cli.records import CONTEST_KEYS, find_records, load_contest, load_json, load_records, record_name
 from reinfer.cli.sources import TOY_AGENT, Sources, refuse, robots_of, sort, teams
 from reinfer.cli.trials import read_table
 from reinfer.runs.config import setting, validate
@@ -47,7 +48,7 @@ def run(arguments: list[str]) -> int:
     if output.suffix != ".html":
         raise ConfigError(f"output: {options.output!r} must end in .html")
     require_writable(output)
-    write_report(gather(options, " ".join(["reinfer", "report", *arguments])), output)
+    write_report(gather(options, shlex.join(["reinfer", "report", *arguments])), output)
     print(f"report: {output.absolute()}")
     return 0
 
@@ -72,10 +73,14 @@ def gather(options: ReportOptions, made_by: str) -> list:
     toys = sources.of_kind(TOY_AGENT)
     if toys:
         agent = ToyAgent.load(resolve(toys[0].reference))
-        guests = robots[0].records[:1] if _first_toy_of(robots[0].contest) == agent.sha256 else []
+        # Latents of a robot belong on the map of the very agent that had them; older contests do not tell which.
+        played = (robots[0].contest or {}).get("toys") or [{"sha256": None}]
+        guests = robots[0].records[:1] if played[0]["sha256"] == agent.sha256 else []
+        if guests:
+            shared |= _first_record_of(robots[0].contest, found["contest"])
         shown = on_latent_map(agent, guests)
         shared["latent"] = tuple(latent_figure(**shown, methods=(method,)) for method in ("pca", "tsne"))
-        shared["toy_model"] = toys[0].reference
+        shared["toy_model"] = shlex.quote(toys[0].reference)
         found["toy"] = found["toy"] or _judge_toy(agent)
     named = [named for group in sources.models.values() for named in group]
     shared |= {
@@ -157,7 +162,6 @@ def _contests(options: ReportOptions, sources: Sources, found: dict) -> list:
 
 def _kept_contests(options: ReportOptions, found: dict) -> dict:
     """``Evidence`` by robot of the contests that were kept."""
-    from reinfer.transfer.record import load_record
     from reinfer.viewing.reporting import Evidence
 
     robots = {}
@@ -170,10 +174,19 @@ def _kept_contests(options: ReportOptions, found: dict) -> dict:
         if body in robots:
             kind = "contests on held-out tasks" if heldout else "contests"
             raise ConfigError(f"{robots[body].source} and {source} are both {kind} on {body}; a report has one")
-        records = [load_record(path) for path in paths]
-        records = [record._replace(body=options.body) for record in records] if options.body else records
-        robots[body] = Evidence("", body, contest, records=records, source=source)
+        records = load_records(paths, options.body)
+        robots[body] = Evidence("", body, contest, records=records, source=shlex.quote(source))
     return robots
+
+
+def _first_record_of(contest: dict, kept: list) -> dict:
+    """How a command takes the first record of ``contest``, and what keeps it where ``kept`` has no such contest."""
+    for _, results, paths in kept:
+        if results is contest:
+            return {"latent_record": shlex.quote(str(paths[0]))}
+    name = record_name(contest["policy"], contest["stride"], contest["seeds"][0])
+    made_by = f"{contest['command']} --out transfer"
+    return {"latent_record": f"transfer/{name}", "latent_record_made_by": made_by}
 
 
 def _casts(options: ReportOptions, sources: Sources, without) -> dict[str, Cast]:
@@ -185,7 +198,7 @@ def _casts(options: ReportOptions, sources: Sources, without) -> dict[str, Cast]
 def _models_of(cast: Cast) -> str:
     """What the models of ``cast`` are called."""
     options = cast.options
-    return " ".join(part for part in (*options.toy, options.low, *options.stride_model, *options.high) if part)
+    return shlex.join(part for part in (*options.toy, options.low, *options.stride_model, *options.high) if part)
 
 
 def _with_low_levels(results: list[dict], robots: dict) -> dict:
@@ -200,26 +213,6 @@ def _with_low_levels(results: list[dict], robots: dict) -> dict:
             raise ConfigError(f"there are two results of `reinfer eval low` on {body}; a report has one")
         robots[body] = robots.get(body, Evidence("", body))._replace(low=low)
     return robots
-
-
-def _first_toy_of(contest: dict | None) -> str | None:
-    """Digest of the toy agent of the first seed of ``contest``, as its command names it; None if that tells nothing.
-
-    Latents of a robot belong on the map of the very agent that had them.
-    """
-    from reinfer.cli.transfer import MULTI
-    from reinfer.runs.directory import resolve
-    from reinfer.runs.models import load_model
-
-    words = (contest or {}).get("command", "").split()
-    if not words:
-        return None
-    default = "shipped:toy3dof/seed0" if contest["tasks"] == MULTI else "shipped:toy/seed0"
-    reference = words[words.index("--toy") + 1] if "--toy" in words else default
-    try:
-        return load_model(resolve(reference)).sha256
-    except ArtifactError:
-        return None
 
 
 def _judge_toy(agent) -> dict:

@@ -8,6 +8,7 @@ sessions, each up to its last finished step), ``figures`` (null until finished) 
 sha256). Seconds of a training are those of its iterations over all sessions, without the work that a kill undid.
 """
 
+import shlex
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -77,7 +78,7 @@ def run(arguments: list[str]) -> int:
                 summary["wall_s"] = round(before_s + time.monotonic() - began, 3)
                 write_summary(folder, summary)
     except Preempted:
-        typed = " ".join(summary["command"])
+        typed = shlex.join(summary["command"])
         raise Preempted(f"stopped on request, all that is done is kept; continue with: {typed}") from None
     summary |= {
         "steps": {step.title: summary["steps"][step.title] for step in steps},

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shlex
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -161,7 +162,7 @@ def take(step, recorded: dict | None, say) -> dict:
         entry = {"command": step.command, **step.story(recorded["seconds"] if recorded else 0.0)}
         say(f"skipped, done before in {entry['seconds']:.0f} s: {entry['result']}")
         return entry
-    say(f"{'resumed' if state == STOPPED else 'started'}: reinfer {' '.join(step.command)}")
+    say(f"{'resumed' if state == STOPPED else 'started'}: reinfer {shlex.join(step.command)}")
     began = time.monotonic()
     step.perform(state)
     took = time.monotonic() - began

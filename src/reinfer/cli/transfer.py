@@ -1,6 +1,7 @@
 """``reinfer transfer``: reuse a toy agent on a robot; keeps every episode and prints how it went."""
 
 import datetime
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from reinfer.bodies import ALLOWED, robot, timed
 from reinfer.bodies.shipped import shipped_of
 from reinfer.cli.parsing import parse
+from reinfer.cli.records import record_name
 from reinfer.runs.config import setting, validate
 from reinfer.runs.directory import resolve, shipped_models
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
@@ -67,10 +69,11 @@ def run(arguments: list[str]) -> int:
     folder = free_folder(options.out)
     contest, contestants = prepare(options)
     make_folder(folder)
-    report = contest.compare(contestants) | {"command": " ".join(["reinfer", "transfer", *arguments])}
+    report = contest.compare(contestants)
+    report |= {"toys": toys_of(options, contestants), "command": shlex.join(["reinfer", "transfer", *arguments])}
     keep(contest, report, folder)
     print("\n".join(summary(report)))
-    print(f"records and transfer.json: {folder}; `reinfer report {folder}` makes a page of them")
+    print(f"records and transfer.json: {folder}; `reinfer report {shlex.quote(str(folder))}` makes a page of them")
     return 0
 
 
@@ -101,6 +104,12 @@ def toy_references(options: TransferOptions) -> tuple[str, ...]:
     """The toy agents that play: those named, or else shipped ones that know the tasks."""
     kind = "toy3dof" if options.tasks == MULTI else "toy"
     return options.toy or tuple(f"shipped:{kind}/seed{seed}" for seed in range(options.seeds))
+
+
+def toys_of(options: TransferOptions, contestants) -> list[dict]:
+    """What the toy agents of ``contestants``, prepared from ``options``, are called, and the digests of their files."""
+    named = zip(toy_references(options), contestants, strict=True)
+    return [{"reference": reference, "sha256": contestant.toy.sha256} for reference, contestant in named]
 
 
 def stride_of(options: TransferOptions, body) -> str:
@@ -218,8 +227,8 @@ def keep(contest, report: dict, folder: Path) -> None:
     """Write ``transfer.json`` and one record per agent, stride and seed."""
     from reinfer.transfer.record import save_record
 
-    for (agent, stride, seed), record in contest.records.items():
-        save_record(folder / f"{agent}_stride_{stride}_seed{seed}.safetensors", record)
+    for place, record in contest.records.items():
+        save_record(folder / record_name(*place), record)
     replace_file(folder / "transfer.json", to_json(report))
 
 

@@ -37,6 +37,8 @@ class PartialInference:
     toy: ToyAgent
     part: str = field(metadata={"static": True})
     forget = False
+    #: No file holds it; its latents need not be those of ``toy``.
+    sha256 = ""
 
     @property
     def width(self) -> int:

@@ -4,6 +4,7 @@ import csv
 import logging
 import math
 import os
+import shlex
 import shutil
 import time
 import traceback
@@ -118,7 +119,7 @@ def _train(stage, run, start, stop: StopRequest, progress: bool, checkpoint_inte
                 if stop and not ended:
                     raise Preempted(
                         f"{stop.signal.name}: saved after iteration {iteration} of {stage.iterations}; "
-                        f"continue with: reinfer resume {run.path}"
+                        f"continue with: reinfer resume {shlex.quote(str(run.path))}"
                     )
     finally:
         metrics.close()

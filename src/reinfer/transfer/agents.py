@@ -57,6 +57,7 @@ class Agent:
 
     ``name`` in reports; ``width``: rows of context it reads; ``layout`` of these rows; ``parameters``: a tree of arrays
     given back to ``decide``. They may be exchanged between episodes, their shapes kept, without compiling anew.
+    ``toy_sha256``: digest of the toy agent whose beliefs it acts on, empty where there is none or it came from no file.
     ``form``, if there is one (hashable): agents of one class and form decide alike but for their parameters, are equal,
     and share compiled programs.
     """
@@ -65,6 +66,7 @@ class Agent:
     width: int
     layout: RowLayout = LINE_ROWS
     parameters: Any = ()
+    toy_sha256: str = ""
     form: Any = None
 
     def __eq__(self, other) -> bool:
@@ -98,7 +100,7 @@ class ToyPolicyAgent(Agent):
             raise ValueError(f"toy_steps: {toy_steps} must be at least 1")
         self.toy, self.toy_steps = toy, toy_steps
         self.width, self.layout = toy.width, toy.layout
-        self.parameters = toy
+        self.parameters, self.toy_sha256 = toy, toy.sha256
         self.form = (toy_steps, toy.width, toy.layout)
 
     def decide(self, parameters: "ToyAgent", window: ContextWindow, situation: Situation) -> Decision:

@@ -169,7 +169,8 @@ def rollout(
     stacked |= {name: np.stack([c[name] for c in controls]) for name in controls[0]}
     body = hierarchy.simulation.body
     reference = str(Path(body.reference).resolve()) if body.id.files else body.reference
-    return RolloutRecord(tasks, hierarchy.simulation.control_dt_s, reference, **stacked, body_files=body.id.files)
+    told = {"body_files": body.id.files, "toy_sha256": hierarchy.agent.toy_sha256}
+    return RolloutRecord(tasks, hierarchy.simulation.control_dt_s, reference, **stacked, **told)
 
 
 def _running_mean(mean, value, count):

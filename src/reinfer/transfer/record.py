@@ -39,6 +39,8 @@ class RolloutRecord(NamedTuple):
         target_estimate: (T, N), signed target believed in, of the most likely family.
         latent: (T, N, D), posterior mean.
         body_files: as ``files`` of ``bodies.BodyId``.
+        toy_sha256: digest of the toy agent whose latents these are, empty where there is none, where it came from no
+            file, and in records made before they told it.
     """
 
     tasks: Tasks
@@ -57,6 +59,7 @@ class RolloutRecord(NamedTuple):
     target_estimate: np.ndarray
     latent: np.ndarray
     body_files: tuple[tuple[str, str], ...] = ()
+    toy_sha256: str = ""
 
     @property
     def steps(self) -> int:
@@ -81,7 +84,8 @@ class RolloutRecord(NamedTuple):
         return rows.reshape(-1, layout.size).astype(np.float32)
 
 
-_ARRAYS = [name for name in RolloutRecord._fields if name not in ("tasks", "control_dt_s", "body", "body_files")]
+_NO_ARRAYS = ("tasks", "control_dt_s", "body", "body_files", "toy_sha256")
+_ARRAYS = [name for name in RolloutRecord._fields if name not in _NO_ARRAYS]
 
 
 def save_record(path: Path, record: RolloutRecord) -> None:
@@ -95,6 +99,8 @@ def save_record(path: Path, record: RolloutRecord) -> None:
     metadata["control_dt_s"] = repr(record.control_dt_s)
     if record.body_files:
         metadata["body_files"] = json.dumps(dict(record.body_files))
+    if record.toy_sha256:
+        metadata["toy_sha256"] = record.toy_sha256
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, safetensors.numpy.save(arrays, metadata))
@@ -119,5 +125,6 @@ def load_record(path: Path) -> RolloutRecord:
         control_dt_s=float(metadata["control_dt_s"]),
         body=metadata["body"],
         body_files=tuple(json.loads(metadata.get("body_files", "{}")).items()),
+        toy_sha256=metadata.get("toy_sha256", ""),
         **arrays,
     )

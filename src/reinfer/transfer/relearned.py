@@ -158,7 +158,7 @@ class RelearnedAgent(Agent):
         if toy.layout != LINE_ROWS:
             raise ValueError(f"toy: an agent of {toy.body.name} cannot be corrected; only goals and velocities can")
         self.toy, self.toy_steps = toy, toy_steps
-        self.width = toy.width
+        self.width, self.toy_sha256 = toy.width, toy.sha256
         self.body, self.ranges, self.sha256 = body, ranges, sha256
         self.correction, self.parameters = correction, (toy, correction)
         self.form = (toy_steps, toy.width, ranges)

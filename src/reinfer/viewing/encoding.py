@@ -13,6 +13,9 @@ from reinfer.runs.errors import RunError
 #: GIFs are large for what they show: fewer pictures per second, and at most so many pixels wide.
 GIF_FRAMES_PER_S, GIF_WIDTH = 10, 640
 
+#: GIFs play unasked and loop, so that nobody sees how they begin unless that stands for a while, in seconds.
+GIF_OPENING_S = 1.5
+
 #: By the ending of a file, what ffmpeg makes of the pictures. Colour in 4:2:0 plays in every browser, and the index in
 #: front lets it play at once; a GIF has 256 colours, chosen here from the pictures that change.
 _OUTPUT = {
@@ -27,8 +30,9 @@ ENDINGS = tuple(_OUTPUT)
 def video_writer(path, frames_per_s: float, size: tuple[int, int]):
     """Yields a function that appends one picture of ``size`` (width, height), both even; ``path`` ends in .mp4 or .gif.
 
-    The file appears at ``path`` when the block ends, and not at all if it fails. Raises RunError with what
-    ffmpeg said if it could not write.
+    The function takes as well whether the picture ``opens`` a rollout: there a GIF stands still for a while. The file
+    appears at ``path`` when the block ends, and not at all if it fails. Raises RunError with what ffmpeg said if it
+    could not write.
     """
     path = Path(path)
     staged = path.with_name(f".{path.stem}.partial{path.suffix}")
@@ -52,9 +56,11 @@ def video_writer(path, frames_per_s: float, size: tuple[int, int]):
         subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said) as encoder,
     ):
 
-        def append(picture: Image.Image) -> None:
+        def append(picture: Image.Image, opens: bool = False) -> None:
+            stands_s = GIF_OPENING_S if opens and path.suffix == ".gif" else 0.0
             with contextlib.suppress(BrokenPipeError):
-                encoder.stdin.write(picture.tobytes())
+                for _ in range(max(1, round(stands_s * frames_per_s))):
+                    encoder.stdin.write(picture.tobytes())
 
         try:
             yield append

@@ -92,10 +92,12 @@ def latent_figure(
 
 
 def _draw_pca(panel, latents, guests, tasks, is_guest, components) -> None:
+    latents, guests = _at_least_two(latents), _at_least_two(guests)
     projection = PCA(2).fit(latents)
     if components is not None:
         for mean, covariance, weight in zip(*components, strict=True):
-            _ellipse(panel, projection.transform(mean[None])[0], _projected(projection, covariance), weight)
+            place = projection.transform(_at_least_two(mean[None]))[0]
+            _ellipse(panel, place, _projected(projection, covariance), weight)
     _scatter(panel, projection.transform(np.concatenate([latents, guests])), tasks, is_guest)
     first, second = 100.0 * projection.explained_variance_ratio_
     panel.set_xlabel(f"first principal component ({first:.0f} % of variance)")
@@ -104,7 +106,7 @@ def _draw_pca(panel, latents, guests, tasks, is_guest, components) -> None:
 
 
 def _draw_tsne(panel, latents, guests, tasks, is_guest, _components) -> None:
-    points = np.concatenate([latents, guests])
+    points = _at_least_two(np.concatenate([latents, guests]))
     # Evenly spaced rows keep the shares of families where there are too many points.
     chosen = np.unique(np.linspace(0, len(points) - 1, min(len(points), _TSNE_POINTS)).round().astype(int))
     perplexity = min(30.0, (len(chosen) - 1) / 3)
@@ -118,8 +120,14 @@ def _draw_tsne(panel, latents, guests, tasks, is_guest, _components) -> None:
     panel.set_yticks([])
 
 
+def _at_least_two(latents) -> np.ndarray:
+    """Latents (N, D), with a second dimension of zeros where they have but one: maps have two axes."""
+    return latents if latents.shape[1] > 1 else np.pad(latents, ((0, 0), (0, 1)))
+
+
 def _projected(projection: PCA, covariance) -> np.ndarray:
-    return projection.components_ @ covariance @ projection.components_.T
+    axes = projection.components_[:, : len(covariance)]
+    return axes @ covariance @ axes.T
 
 
 def _ellipse(panel, centre, covariance, weight) -> None:

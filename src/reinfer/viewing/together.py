@@ -40,7 +40,8 @@ class Panel:
         self._canvas.text((18, 28), name, INK, 18, True)
         label = task_label(self._family, self._target, self._unit)
         colour = FAMILY_COLOUR[FAMILY_NAMES[self._family]]
-        self._canvas.text((WIDTH - 18, 26), label, colour, 14, True, "rs")
+        self._canvas.text((WIDTH - 18, 17), "task (hidden from the agent)", SOFT_INK, 12, False, "rs")
+        self._canvas.text((WIDTH - 18, 36), label, colour, 14, True, "rs")
         states = record.task_state[: self._last + 2, simulation]
         self._chart = Chart(self._canvas, states, self._family, self._target, dt)
         self._chart.frame(self._canvas)
@@ -111,7 +112,7 @@ def write_together(path, records: dict, simulations, seconds: float = 12.0) -> i
     count, step_s = 0, max(record.control_dt_s for record in records.values())
     with video_writer(path, 1.0 / step_s, (WIDTH * len(records), HEIGHT)) as append:
         for simulation in simulations:
-            for frame in frames_together(records, simulation, seconds):
-                append(frame)
+            for number, frame in enumerate(frames_together(records, simulation, seconds)):
+                append(frame, opens=number == 0)
                 count += 1
     return count

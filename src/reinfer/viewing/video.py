@@ -24,7 +24,8 @@ CAMERA_S = 1.5
 def write_video(path, record, simulations, seconds: float = 12.0, *, on_frame=lambda: None) -> int:
     """Write an mp4, or a GIF, of the ``simulations`` (indices) of ``record``, one after the other; returns its frames.
 
-    One frame per control step, played in real time; ``on_frame`` is called after each.
+    One frame per control step, played in real time, but that the first of each simulation stands for a while in a GIF;
+    ``on_frame`` is called after each.
 
     Args:
         seconds: of every simulation; less where the record is shorter.
@@ -33,8 +34,8 @@ def write_video(path, record, simulations, seconds: float = 12.0, *, on_frame=la
     count = 0
     with video_writer(path, 1.0 / record.control_dt_s, (WIDTH, HEIGHT)) as append:
         for simulation in simulations:
-            for frame in frames(record, simulation, seconds):
-                append(frame)
+            for number, frame in enumerate(frames(record, simulation, seconds)):
+                append(frame, opens=number == 0)
                 count += 1
                 on_frame()
     return count

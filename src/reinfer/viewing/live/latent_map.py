@@ -30,7 +30,8 @@ class Outline(NamedTuple):
 class LatentMap(NamedTuple):
     """A projection of latents (D,) to the plane, and the outlines of the components on it.
 
-    ``centre`` (D,); ``axes`` (2, D) orthonormal; ``explained`` (2,) shares of the mixture's variance.
+    ``centre`` (D,); ``axes`` (2, D) orthonormal, the second zero where D is 1; ``explained`` (2,) shares of the
+    mixture's variance.
     """
 
     centre: np.ndarray
@@ -56,13 +57,15 @@ def latent_map_of(toy) -> LatentMap | None:
     offset = components.mean - centre
     spread = np.einsum("k,kij->ij", share, components.covariance + offset[:, :, None] * offset[:, None, :])
     variances, directions = np.linalg.eigh(spread)
-    axes = directions[:, :-3:-1].T
+    # A latent of one dimension has no second axis: nothing extends along it.
+    (axes, explained), main = (np.zeros((2, len(centre))), np.zeros(2)), min(2, len(centre))
+    axes[:main], explained[:main] = directions[:, :-3:-1].T, variances[:-3:-1] / variances.sum()
     families = _decoded(toy, components.mean)
     outlines = tuple(
         Outline(axes @ away, *outline(axes @ covariance @ axes.T), float(weight), family)
         for away, covariance, weight, family in zip(offset, components.covariance, share, families, strict=True)
     )
-    return LatentMap(centre, axes, variances[:-3:-1] / variances.sum(), outlines)
+    return LatentMap(centre, axes, explained, outlines)
 
 
 def _decoded(toy, latents) -> list:

@@ -17,6 +17,11 @@ def clips(evidence: Evidence) -> str:
         page.figure(page.video(data_uri(clip.video, "video/mp4"), data_uri(clip.poster, "image/png")), clip.caption)
         for clip in evidence.clips
     ]
+    commands = [
+        f"reinfer video {evidence.source} --simulation {clip.simulation} --seconds {clip.seconds:g}"
+        f" --output rollout_{clip.simulation}.mp4"
+        for clip in evidence.clips
+    ]
     return page.section(
         "See it run",
         page.paragraph(
@@ -25,7 +30,7 @@ def clips(evidence: Evidence) -> str:
             "or middle arrow: what the agent believes. Diamond: the sub-goal that the legs are sent to now."
         ),
         page.side_by_side(*figures),
-        page.command(f"reinfer video {evidence.source} --output rollout.mp4"),
+        page.command(*commands),
     )
 
 
@@ -91,6 +96,8 @@ def latent(evidence: Evidence) -> str:
         "The same latents by t-SNE, which keeps neighbours together and distorts distances.",
     )
     figures = [page.figure(svg_of(map_), text) for map_, text in zip(evidence.latent, captions, strict=True)]
+    records = f" --records {evidence.latent_record}" if evidence.latent_record else ""
+    drawn_by = f"reinfer plot latent {evidence.toy_model}{records} --output latent.svg"
     return page.section(
         "What the encoder knows",
         page.paragraph(
@@ -99,7 +106,7 @@ def latent(evidence: Evidence) -> str:
             "of the toy, the toy's policy knows what to do."
         ),
         page.side_by_side(*figures),
-        page.command(f"reinfer plot latent {evidence.toy_model} --output latent.svg"),
+        page.command(*filter(None, (evidence.latent_record_made_by, drawn_by))),
     )
 
 

@@ -27,5 +27,5 @@ def draw_clips(record, simulations, seconds: float, on_frame=lambda: None) -> li
         length = record.steps * record.control_dt_s
         part = f"the first {seconds:g} of {length:g}" if seconds < length else f"{length:g}"
         caption = f"{task}: {part} simulated seconds, in real time."
-        clips.append(Clip(video, still.getvalue(), caption))
+        clips.append(Clip(video, still.getvalue(), caption, simulation, seconds))
     return clips

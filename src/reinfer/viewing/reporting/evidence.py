@@ -1,5 +1,6 @@
 """What a report is made from."""
 
+import shlex
 from typing import NamedTuple
 
 from reinfer.viewing import page
@@ -8,11 +9,14 @@ from reinfer.viewing.progress import Progress
 
 
 class Clip(NamedTuple):
-    """A video in the report: mp4 bytes, a PNG of its first moments, and what it shows."""
+    """A video in the report: mp4 bytes, a PNG of its first moments, what it shows, the simulation of the record and how
+    many seconds of it were asked for."""
 
     video: bytes
     poster: bytes
     caption: str
+    simulation: int
+    seconds: float
 
 
 class Evidence(NamedTuple):
@@ -23,7 +27,8 @@ class Evidence(NamedTuple):
     figure, t-SNE figure); ``progress``: training curves with the metric to show; ``runs``: what ``reinfer info --json``
     tells of each run; ``sweeps``: folder and rows of ``trials.csv`` of each sweep; ``models``: kind, sha256 and
     provenance of each; ``made_by``: the command of this report; ``source``: what a command that draws takes to draw the
-    contest again; ``toy_model``: likewise the latent map.
+    contest again; ``toy_model``: likewise the latent map, and ``latent_record``, if a robot is on it, which the command
+    ``latent_record_made_by`` keeps where that was not done. All of these as a shell takes them.
     """
 
     made_by: str
@@ -41,11 +46,13 @@ class Evidence(NamedTuple):
     models: dict[str, dict] = {}
     source: str = "transfer"
     toy_model: str = "MODEL"
+    latent_record: str = ""
+    latent_record_made_by: str = ""
 
     @property
     def reference(self) -> str:
         """What a command takes as ``--body``."""
-        return (self.contest or {}).get("body_file") or self.body
+        return shlex.quote((self.contest or {}).get("body_file") or self.body)
 
     @property
     def eval_low(self) -> str:

@@ -1,5 +1,7 @@
 """The parts of the report about where the agent comes from: the toy, the low level, the models."""
 
+import shlex
+
 from reinfer.viewing import page
 from reinfer.viewing.anchors import TOY_RETURNS
 from reinfer.viewing.contest_table import percent
@@ -32,7 +34,7 @@ def runs(evidence: Evidence) -> str:
         "What was run",
         page.table(head, rows),
         # One command may have made several.
-        page.command(*dict.fromkeys(" ".join(run["sessions"][0]["argv"]) for run in evidence.runs)),
+        page.command(*dict.fromkeys(shlex.join(run["sessions"][0]["argv"]) for run in evidence.runs)),
     )
 
 
@@ -47,7 +49,7 @@ def curves(evidence: Evidence) -> str:
         )
         for run, metric in evidence.progress
     ]
-    commands = [f"reinfer plot progress {run['path']}" for run in evidence.runs]
+    commands = [shlex.join(["reinfer", "plot", "progress", run["path"]]) for run in evidence.runs]
     return page.section("Learning curves", page.side_by_side(*figures), page.command(*commands))
 
 
@@ -144,7 +146,7 @@ def models(evidence: Evidence) -> str:
         "The models behind these numbers",
         page.paragraph("Each model file carries its settings and its origin; reinfer info tells them."),
         page.table([("model", False), ("kind", False), ("SHA-256 begins", False)], rows),
-        page.command("reinfer doctor", *(f"reinfer info {name}" for name in evidence.models)),
+        page.command("reinfer doctor", *(shlex.join(["reinfer", "info", name]) for name in evidence.models)),
     )
 
 
