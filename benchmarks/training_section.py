@@ -54,11 +54,21 @@ def toy_rows() -> list[str]:
         "| >= 0.99 | 0.99 |",
         f"| relative target error after 10 rows | {spread((t['target_error_by_rows']['10'] for t in toys), 4)} "
         "| <= 0.01 | no target head |",
+        *decoded_rows(),
         f"| mixture: purity | {spread((t['purity'] for t in toys), 3)} | >= 0.98 | |",
         f"| mixture: NMI of merged components | {spread((t['nmi'] for t in toys), 3)} | >= 0.95 | |",
         f"| training from a cold start, s | {spread((t['seconds'] for t in times.values()), 0)} | <= 180 | days |",
         *seeds_rows(),
     ]
+
+
+def decoded_rows() -> list[str]:
+    """The table row on targets as they are decoded; empty where that was not evaluated."""
+    if missing("inference"):
+        return []
+    decoded = next(row for row in load("inference")["toy"]["decoded"] if row["shift"] == "none")
+    title = "the same as decoded, before [arithmetic](#what-is-learned-and-what-is-arithmetic)"
+    return [f"| {title} | {spread(decoded['target_error'], 4)} | <= 0.01 | |"]
 
 
 def seeds_rows() -> list[str]:
