@@ -1,6 +1,6 @@
 """The parts of docs/results.md on robots whose task is unknown: contests, strides, tasks that change."""
 
-from evaluations import COMMANDS, HALF_CHEETAH, MODELS, PUBLISHED, load, missing
+from evaluations import COMMANDS, HALF_CHEETAH, MODELS, PUBLISHED, RESULTS, load, missing
 from reinfer.runs.models import load_model
 
 #: Columns of contests; what is measured at every step was not noted of all of them.
@@ -41,7 +41,7 @@ def transfers() -> list[str]:
             continue
         lines += [f"`reinfer {COMMANDS[name]}`: {targets(name)}.", f"Published: {published.text}.", ""]
         lines += [*contest_table(body, name), "", *worse_oracle(name), *family_table(name)]
-    return [*lines, *held_out(), *sooner(), *strides()]
+    return [*lines, *held_out(), *low_seeds(), *sooner(), *strides()]
 
 
 #: How to read the tables.
@@ -104,6 +104,26 @@ def held_out() -> list[str]:
         rows += [transfer_row(f"**{body}**", found), transfer_row(f"{body}, oracle", found["oracle"])]
     head = [f"| | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
     return [*lines, *head, *rows, ""] if rows else lines
+
+
+def low_seeds() -> list[str]:
+    """The section on low levels of several seeds; empty where none were judged."""
+    if not (RESULTS / "low_seeds.json").exists():
+        return []
+    lines = [
+        "## Low levels of other seeds",
+        "",
+        "`python benchmarks/low_seeds.py`: all above rests on one low level per robot. Here the half-cheetah's is"
+        " trained anew for every seed, beneath the toy agent of the same seed (standard tasks, stride 1).",
+        "",
+        f"| seed | told goals, m | told speeds | {' | '.join(COLUMNS)} | {AT_EVERY_STEP} |",
+        "|---" * (len(COLUMNS) + 4) + "|",
+    ]
+    for found in load("low_seeds"):
+        low = found["low"]
+        told = f"{low['goal_error_m']:.4f} | {100 * low['speed_error_windowed']:.1f} %"
+        lines.append(transfer_row(f"{found['seed']} | {told}", found, every_step=True))
+    return [*lines, ""]
 
 
 def sooner() -> list[str]:

@@ -16,8 +16,9 @@ def pages(monkeypatch, tmp_path):
     import minutes_section
     import results
     import training_section
+    import transfer_section
 
-    for module in (evaluations, minutes_section, results, training_section):
+    for module in (evaluations, minutes_section, results, training_section, transfer_section):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     return evaluations, results
 
@@ -186,3 +187,21 @@ def test_a_bar_is_met_from_the_least_budget_on_after_which_none_misses_it(pages,
         (tmp_path / "minutes.json").write_text(json.dumps({"half_cheetah": known}))
         rows = readme_rows()
         assert said in rows[0] if said else rows == []
+
+
+def test_low_levels_of_other_seeds_have_a_row_each(pages, tmp_path):
+    from transfer_section import low_seeds
+
+    assert low_seeds() == []
+    velocity = {"windowed_error_mps": 0.02, "windowed_relative_error": 0.011, "settled_fraction": 1.0}
+    velocity |= {"instantaneous_error_mps": 0.06, "instantaneous_rms_mps": 0.08}
+    position = {"settled_error_m": 0.002, "worst_error_m": 0.004, "settled_fraction": 0.5}
+    low = {"goal_error_m": 0.0012, "speed_error_windowed": 0.005, "fall_rate": 0.0}
+    error = {"iqm": 1.2, "interval": [1.1, 1.3]}
+    row = {"seed": 3, "low": low, "position": position, "velocity": velocity, "integrated_error_s": error}
+    (tmp_path / "low_seeds.json").write_text(json.dumps([row | {"fall_rate": 0.0}]))
+    told, played = (
+        "| 3 | 0.0012 | 0.5 % |",
+        " 0.002 (0.004) | 0.020, 1.1 % | 0.50, 1.00 | 1.20 (1.10 to 1.30) | 0.000 |",
+    )
+    assert f"{told}{played} 0.060 (0.080) |" in low_seeds()
