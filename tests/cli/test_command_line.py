@@ -10,11 +10,13 @@ import tomllib
 from dataclasses import replace
 
 import pytest
+import tomli_w
 
 from reinfer.cli import doctor, stages
 from reinfer.cli.main import COMMANDS, main
 from reinfer.cli.parsing import flags, parse
 from reinfer.cli.train import TrainOptions, read_training
+from reinfer.runs.config import to_dict
 from reinfer.runs.errors import ConfigError
 from reinfer.stages import low_level
 
@@ -155,6 +157,15 @@ def test_a_bad_training_option_stops_before_anything_is_made(line, tmp_path, cap
     assert words in error
     assert error.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("typed", ["toy --preset reference", "scratch --algo rl2", "scratch --algo sac-told", "toy"])
+def test_the_config_of_a_run_is_enough_to_train_its_like(typed, tmp_path):
+    stage, *words = typed.split()
+    wanted = read_training([stage, *words, "--seed", "7"]).config
+    file = tmp_path / "config.toml"
+    file.write_text(tomli_w.dumps({key: value for key, value in to_dict(wanted).items() if value is not None}))
+    assert read_training([stage, "--config", str(file)]).config == wanted
 
 
 def test_help_of_a_training_names_its_presets(line, capsys):

@@ -13,7 +13,7 @@ import tyro
 
 from reinfer.cli.parsing import flags, parse
 from reinfer.cli.stages import STAGES, build, load_stage
-from reinfer.runs.config import load, nearest, setting, validate
+from reinfer.runs.config import load, nearest, read_toml, setting, validate
 from reinfer.runs.errors import ConfigError
 
 
@@ -76,6 +76,8 @@ def read_training(arguments: list[str]) -> Wanted:
     early = _own_options(rest, prog)
     has_algorithms = any(hasattr(settings, "algo") for settings in presets.values())
     preset = _of_algorithm(early.preset, rest) if has_algorithms else early.preset
+    if preset == "default" and early.config:
+        preset = _of_file(early.config, presets)
     if preset not in presets:
         raise ConfigError(f"unknown preset {preset!r} of stage {name}; {nearest(preset, presets)}")
     counted = hasattr(presets[preset], "seeds")
@@ -119,6 +121,17 @@ def _of_algorithm(preset: str, arguments: list[str]) -> str:
     if not given:
         return preset
     return given[-1] if preset == "default" else f"{given[-1]}-{preset}"
+
+
+def _of_file(file: str, presets: dict) -> str:
+    """The preset whose settings the TOML ``file`` can override where nothing else is said: that of the algorithm in it,
+    or else the first that has all settings of the file, which may be those of a run of another method; or the default,
+    if none has."""
+    given = read_toml(file)
+    if given.get("algo") in presets:
+        return given["algo"]
+    known = {name: {field.name for field in dataclasses.fields(settings)} for name, settings in presets.items()}
+    return next((name for name, settings in known.items() if given.keys() <= settings), "default")
 
 
 def _own_options(arguments: list[str], prog: str) -> TrainOptions:

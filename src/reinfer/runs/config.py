@@ -67,14 +67,18 @@ def load(cls, default, path: Path | None):
         return validate(default)
     if not isinstance(default, cls):
         raise TypeError(f"default must be a {cls.__name__}")
+    return _merge(default, read_toml(path), str(path), "")
+
+
+def read_toml(path: Path) -> dict:
+    """The settings in the TOML file at ``path``. Raises ConfigError if it cannot be read or is not valid."""
     try:
-        mapping = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(f"config file {path} cannot be read: {reason}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"config file {path} is not valid TOML: {error}") from error
-    return _merge(default, mapping, str(path), "")
 
 
 def digest(config) -> str:
