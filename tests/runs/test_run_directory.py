@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from line_stage import LineConfig
 
+from reinfer.cli.resume import build_again
 from reinfer.runs import directory
 from reinfer.runs.directory import RunDirectory, resolve
 from reinfer.runs.errors import ArtifactError, ConfigError, RunError
@@ -160,3 +161,21 @@ def test_a_run_from_before_a_setting_goes_on_as_by_default(tmp_path):
     assert run.load_config(LineConfig) == LineConfig(seed=5)
     with pytest.raises(RunError, match=r"pause_s: 0.0 -> 1.0"):
         run.require_config(LineConfig(seed=5, pause_s=1.0))
+
+
+def test_a_resume_from_elsewhere_says_where_paths_are_seen_from(tmp_path, monkeypatch):
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    run = make(tmp_path)
+
+    def stage(config):
+        raise ArtifactError("no run or model at runs/toy/a")
+
+    def fails(words):
+        with pytest.raises(ArtifactError, match=f"^no run or model at runs/toy/a{words}$"):
+            build_again(run, {LineConfig: stage}, LineConfig(seed=5))
+
+    fails("")
+    monkeypatch.chdir(tmp_path / "there")
+    fails(f"; paths of this run are as seen from {tmp_path / 'here'}: resume it there")

@@ -1,5 +1,6 @@
 """``reinfer resume RUN``: continue a run; its settings are its own and cannot be changed."""
 
+import os
 from dataclasses import dataclass
 
 import tyro
@@ -7,6 +8,7 @@ import tyro
 from reinfer.cli.parsing import parse
 from reinfer.cli.stages import build, load_stage_of
 from reinfer.runs.config import setting, validate
+from reinfer.runs.errors import ArtifactError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def run(arguments: list[str]) -> int:
         enable_cache()
         interval_s = options.checkpoint_interval_s
         fit(
-            build(classes, config),
+            build_again(found, classes, config),
             found,
             resume=True,
             progress=options.progress,
@@ -49,3 +51,13 @@ def run(arguments: list[str]) -> int:
     for model in models_in(found.model):
         print(f"model: {model}")
     return 0
+
+
+def build_again(run, classes, config):
+    """The stage of ``run``. What cannot be found may be named relative to another folder: the error says which."""
+    try:
+        return build(classes, config)
+    except ArtifactError as error:
+        started = run.manifest()["sessions"][0].get("folder", os.getcwd())
+        hint = "" if started == os.getcwd() else f"; paths of this run are as seen from {started}: resume it there"
+        raise ArtifactError(f"{error}{hint}") from error

@@ -59,8 +59,9 @@ def code() -> dict | None:
 
 
 def session(argv) -> dict:
-    """All of the above and the command line, for the manifest of a run."""
-    return {"argv": list(argv), "code": code(), "versions": versions(), "machine": machine()}
+    """All of the above, the command line and the folder it was typed in, for the manifest of a run."""
+    typed = {"argv": list(argv), "folder": os.getcwd()}
+    return typed | {"code": code(), "versions": versions(), "machine": machine()}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
