@@ -23,8 +23,8 @@ def comparison_lines(found: dict) -> list[str]:
         f" {found['measure']} ({better} is better), interquartile mean and 95 % interval over seeds and tasks.",
         *([_PUBLISHED[found["protocol"]]] if found["protocol"] in _PUBLISHED else []),
         "Ours are set for time on two cores, where physics is cheap and gradients are dear, not for few robot steps.",
-        "MELTS, PEARL and SAC told of this table began from wide weights; stages begin from narrow ones now, from which"
-        " they may learn in fewer steps ([how much that is on another task](#score-after-the-same-updates)).",
+        "Soft actor-critics (MELTS, PEARL, SAC told) begin from wide weights here: from narrow ones they might learn in"
+        " fewer steps ([how much that is on another task](#score-after-the-same-updates)).",
         *_unconverged(found["agents"]),
         "",
         "Reuse decides at every control step: a learned stride would have met tasks on the robot. It learns of a task"

@@ -24,7 +24,7 @@ import numpy as np
 import optax
 
 from reinfer.bodies import ALLOWED
-from reinfer.control.networks import apply_mlp, narrow
+from reinfer.control.networks import apply_mlp
 from reinfer.control.normalisation import Moments, init_moments, normalise, update_moments
 from reinfer.control.sac import Batch, Hyperparameters, SacState, init_sac, sample_action, update
 from reinfer.control.task_replay import (
@@ -255,8 +255,7 @@ class MeltsRobotStage(ScratchStage):
         return MeltsRobotState(
             inference,
             optax.adam(config.inference_learning_rate).init(inference),
-            # As in PyTorch's layers.
-            init_sac(policy_key, inputs, ground.actions, config.hidden, config.temperature, weights=narrow),
+            init_sac(policy_key, inputs, ground.actions, config.hidden, config.temperature),
             init_moments(ground.observation),
             empty_task_replay(config.capacity * ground.steps, config.simulations, ground.observation, ground.actions),
             standard_normal_prior(config.latent, components),

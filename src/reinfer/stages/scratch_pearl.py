@@ -22,7 +22,6 @@ import jax.numpy as jnp
 import optax
 
 from reinfer.bodies import ALLOWED
-from reinfer.control.networks import narrow
 from reinfer.control.normalisation import Moments, init_moments, update_moments
 from reinfer.control.sac import (
     Batch,
@@ -238,8 +237,7 @@ class PearlStage(ScratchStage):
         inputs = ground.observation + self.latent
         encoder = init_pearl(encoder_key, ground.observation, ground.actions, config.encoder_hidden, config.latent)
         return PearlState(
-            # As published, where hidden layers begin within 1 / sqrt(width).
-            init_sac(sac_key, inputs, ground.actions, config.hidden, config.temperature, weights=narrow),
+            init_sac(sac_key, inputs, ground.actions, config.hidden, config.temperature),
             encoder,
             optax.scale_by_adam().init(encoder),
             init_moments(ground.observation),
