@@ -13,6 +13,7 @@ import statistics
 import sys
 
 from ablation_section import ablation_figure, ablation_lines
+from change_section import changes
 from comparison_section import cheetah_vel_table, comparison_lines
 from device_section import device_lines
 from evaluations import (
@@ -37,7 +38,7 @@ from robustness_section import randomisation_lines, robustness_lines
 from scale_page import scale_page
 from speed_section import speed_lines
 from training_section import all_families, from_nothing, in_the_plane, low_level_steps, trained
-from transfer_section import changes, transfers
+from transfer_section import transfers
 
 #: What docs/scale.md rests on.
 SCALE = ("speed", "seeds", "training")

@@ -16,7 +16,7 @@ SMALLEST, LARGEST = (np.array([row[index] for row in Toy1d.tasks.ranges]) for in
 
 
 def filtered(window):
-    return filtered_belief(window, LARGEST, SMALLEST / 5.0, target_scale(Toy1d.tasks), LINE_ROWS)
+    return filtered_belief(window, SMALLEST / 5.0, LARGEST, target_scale(Toy1d.tasks), LINE_ROWS)
 
 
 def window_of(tasks: Tasks, visited, noise=0.0):
@@ -81,6 +81,6 @@ def test_it_reads_the_rows_of_other_toys(name):
     for values in ((0.1, 0.0, 0.2, 1.0, 0.5, 0.0), (0.3, 0.1, -0.1, 2.0, -1.2, 0.0), (0.2, 0.0, 0.4, -1.0, 2.0, 0.0)):
         reached = np.tile(np.array(values, np.float32), (64, 1))
         window, state = append(window, state, reward(task, jnp.asarray(reached)), reached, layout=layout), reached
-    belief = filtered_belief(window, high, low, target_scale(Toy3dof.tasks), layout)
+    belief = filtered_belief(window, low, high, target_scale(Toy3dof.tasks), layout)
     place = layout.place(np.asarray(task.family))
     assert here.any() and (np.asarray(belief.family_probability.argmax(-1)) == place)[np.asarray(here)].all()

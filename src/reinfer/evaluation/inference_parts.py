@@ -63,7 +63,7 @@ class PartialInference:
             ranges = self.body.tasks.ranges
             smallest, largest = (jnp.array([row[index] for row in ranges]) for index in (1, 2))
             # As small as they are in training.
-            return filtered_belief(window, largest, smallest / SMALLER, target_scale(self.body.tasks), self.layout)
+            return filtered_belief(window, smallest / SMALLER, largest, target_scale(self.body.tasks), self.layout)
         belief = {"decoded": decoded_belief, "newest": belief_of}[self.part]
         params = self.toy.params
         return belief(params.inference, carry_of_window(params.inference.encoder, window), params.scale)

@@ -17,7 +17,7 @@ from reinfer.tasks.rewards import reward_of_value
 _LEAST = 1e-6
 
 
-def filtered_belief(window: ContextWindow, largest, smallest, scale: TargetScale, layout: RowLayout) -> Belief:
+def filtered_belief(window: ContextWindow, smallest, largest, scale: TargetScale, layout: RowLayout) -> Belief:
     """The belief (N,) after the rows of ``window`` by their rewards alone.
 
     The most probable target of each family, under a density of targets that is uniform in log |target| from
