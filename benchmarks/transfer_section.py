@@ -198,11 +198,13 @@ def transfer_row(label: str, part: dict, every_step: bool = False) -> str:
     """The table row of one agent of a contest."""
     position, velocity, error = part["position"], part["velocity"], part["integrated_error_s"]
     low, high = error["interval"]
+    # One seed on tasks that are no sample has no interval.
+    interval = f" ({low:.2f} to {high:.2f})" if low < high else ""
     cells = [
         f"{position['settled_error_m']:.3f} ({position['worst_error_m']:.3f})",
         f"{velocity['windowed_error_mps']:.3f}, {100 * velocity['windowed_relative_error']:.1f} %",
         f"{position['settled_fraction']:.2f}, {velocity['settled_fraction']:.2f}",
-        f"{error['iqm']:.2f} ({low:.2f} to {high:.2f})",
+        f"{error['iqm']:.2f}{interval}",
         f"{part['fall_rate']:.3f}",
     ]
     if every_step:
