@@ -8,11 +8,9 @@ from reinfer.cli.parsing import parse
 from reinfer.runs.config import nearest, seed_setting, setting, validate
 from reinfer.runs.errors import ConfigError
 
-#: Subjects of a module each, which is imported once it is asked for.
-_MODULES = {
-    subject: f"eval_{subject}" for subject in ("transfer", "scratch", "change", "robustness", "inference", "process")
-}
-SUBJECTS = ("toy", "low", *_MODULES)
+#: Subjects of a module ``eval_SUBJECT`` each, which is imported once it is asked for.
+_OF_A_MODULE = ("transfer", "scratch", "change", "robustness", "inference", "process")
+SUBJECTS = ("toy", "low", *_OF_A_MODULE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,8 @@ def run(arguments: list[str]) -> int:
     from reinfer.runs.compilation import enable_cache
 
     enable_cache()
-    if subject in _MODULES:
-        return importlib.import_module(f"reinfer.cli.{_MODULES[subject]}").run(rest)
+    if subject in _OF_A_MODULE:
+        return importlib.import_module(f"reinfer.cli.eval_{subject}").run(rest)
     if subject == "low":
         from reinfer.cli.eval_low import eval_low
 

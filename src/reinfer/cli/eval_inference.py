@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reinfer.bodies import ALLOWED, Toy1d, robot, timed
-from reinfer.bodies.shipped import shipped_of
+from reinfer.bodies import ALLOWED, Toy1d
 from reinfer.cli.eval_robustness import shipped_toys
+from reinfer.cli.low_levels import robots_with_low_levels
 from reinfer.cli.parsing import parse
 from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.directory import resolve
@@ -45,13 +45,9 @@ def run(arguments: list[str]) -> int:
     """Evaluate and print; returns the exit code."""
     options = validate(parse(EvalInferenceOptions, "reinfer eval inference", arguments))
     toys = options.toy or shipped_toys(options.seeds)
-    bodies = [robot(name) for name in options.body]
-    if len(options.low) not in (0, len(bodies)):
-        raise ConfigError(f"low: {len(options.low)} given for {len(bodies)} robots; there must be one for each")
-    lows = options.low or [shipped_of(body, "low", "low") for body in bodies]
     folders = [resolve(toy) for toy in toys]
+    robots = robots_with_low_levels(options.body, options.low)
 
-    from reinfer.control.low_level_policy import LowLevelPolicy
     from reinfer.evaluation.contest import TASK_SETS
     from reinfer.evaluation.inference_parts import parts_on_robot, parts_on_toy
     from reinfer.inference.agent import ToyAgent
@@ -63,14 +59,9 @@ def run(arguments: list[str]) -> int:
                 f"toy: {reference} is an agent of {agent.body.name} and architecture {agent.architecture!r};"
                 f" it must be one of {Toy1d.name} and 'belief'"
             )
-    low_levels = [LowLevelPolicy.load(resolve(low)) for low in lows]
-    for body, low, low_level in zip(bodies, lows, low_levels, strict=True):
-        low_level.body.require(body.id, f"low: {low}")
     report = {"toys": list(toys), "seed": options.seed, "tasks": options.tasks, "n_tasks": {}, "robots": {}}
     report["toy"] = parts_on_toy(agents, options.seed)
-    for body, low_level in zip(bodies, low_levels, strict=True):
-        # Physics is stepped as it was for the low level, which knows no other.
-        body = timed(body, low_level.timing)
+    for body, low_level in robots:
         report["n_tasks"][body.name] = TASK_SETS[options.tasks](body).count
         report["robots"][body.name] = parts_on_robot(body, low_level, agents, options.tasks, options.threads)
     print(json_format.dumps(report, indent=2) if options.json else "\n".join(table(report)))

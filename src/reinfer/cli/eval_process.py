@@ -8,8 +8,8 @@ steps per sub-goal: ``steps_per_sub_goal``, ``context_stride``, and the figures 
 import json as json_format
 from dataclasses import dataclass
 
-from reinfer.bodies import ALLOWED, robot, timed
-from reinfer.bodies.shipped import shipped_of
+from reinfer.bodies import ALLOWED
+from reinfer.cli.low_levels import robots_with_low_levels
 from reinfer.cli.parsing import parse
 from reinfer.runs.config import seed_setting, setting, validate
 from reinfer.runs.directory import resolve
@@ -40,15 +40,15 @@ def run(arguments: list[str]) -> int:
     """Evaluate and print; returns the exit code."""
     options = validate(parse(EvalProcessOptions, "reinfer eval process", arguments))
     plays = [_play_of(text) for text in options.steps]
-    if len(options.low) not in (0, len(options.body)):
-        raise ConfigError(f"low: {len(options.low)} given for {len(options.body)} robots; there must be one for each")
+    robots = robots_with_low_levels(options.body, options.low)
+
+    from reinfer.evaluation.process import ProcessTransfer, evaluate_process
+
     transfers = {}
-    for index, name in enumerate(options.body):
-        transfers[name] = _transfer(name, options.low[index] if options.low else None, options)
+    for name, (body, low_level) in zip(options.body, robots, strict=True):
+        transfers[name] = ProcessTransfer(body, low_level, options.seconds, options.threads)
         _check_plays(plays, name, transfers[name])
     agent = _agent(options.model)
-
-    from reinfer.evaluation.process import evaluate_process
 
     report = {"model": options.model, "toy": evaluate_process(agent, options.seed), "seconds": options.seconds}
     report["robots"] = {
@@ -88,17 +88,6 @@ def _agent(reference: str):
     if agent.architecture != "process":
         raise ConfigError(f"model: {reference} holds an agent of architecture {agent.architecture!r}; needed: process")
     return agent
-
-
-def _transfer(name: str, low: str | None, options: EvalProcessOptions):
-    from reinfer.control.low_level_policy import LowLevelPolicy
-    from reinfer.evaluation.process import ProcessTransfer
-
-    body = robot(name)
-    reference = low or shipped_of(body, "low", "low")
-    low_level = LowLevelPolicy.load(resolve(reference))
-    low_level.body.require(body.id, f"low: {reference}")
-    return ProcessTransfer(timed(body, low_level.timing), low_level, options.seconds, options.threads)
 
 
 def table(report: dict) -> list[str]:

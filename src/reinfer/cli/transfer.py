@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from reinfer.bodies import ALLOWED, robot, timed
+from reinfer.bodies import ALLOWED, robot
 from reinfer.bodies.shipped import shipped_of
+from reinfer.cli.low_levels import with_low_level
 from reinfer.cli.parsing import parse
 from reinfer.cli.records import record_name
 from reinfer.runs.config import setting, validate
@@ -81,14 +82,10 @@ def prepare(options: TransferOptions):
     """Load everything that ``options`` name: (contest, contestants). Raises ConfigError or ArtifactError."""
     check_models(options)
     body = robot(options.body)
-    from reinfer.control.low_level_policy import LowLevelPolicy
+
     from reinfer.evaluation.transfer import Contest, Contestant
 
-    low = low_reference(options, body)
-    low_level = LowLevelPolicy.load(resolve(low))
-    low_level.body.require(body.id, f"low: {low}")
-    # Physics is stepped as it was for the low level, which knows no other.
-    body = timed(body, low_level.timing)
+    body, low_level = with_low_level(body, low_reference(options, body))
     contest = Contest(body, low_level, options.tasks, toy_steps=options.toy_steps, threads=options.threads)
     contestants = []
     for seed, reference in enumerate(toy_references(options)):
